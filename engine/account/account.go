@@ -1,0 +1,129 @@
+// Package account holds who is here: accounts by bare JID and their sessions by
+// resource. Everything of one account is touched on its loop only, so nothing
+// is locked. It knows nothing of features.
+package account
+
+import (
+	"meerkat/engine/jid"
+	"meerkat/engine/loop"
+)
+
+// Sink is what a session writes to: the stream, a detached queue.
+type Sink interface {
+	// Write queues one whole stanza, copied, in the default namespace
+	// jabber:client; it goes out at the end of the turn.
+	Write(stanza []byte)
+	// Pause stops reading from the client until Resume: what the last stanza
+	// began has not ended yet.
+	Pause()
+	Resume()
+	// Kick ends the stream with a stream error (RFC 6120 §4.9.3): condition is
+	// the element's name, text may be "". The session is unbound later, by the
+	// stream.
+	Kick(condition, text string)
+	// Sent calls done on the loop once everything written so far has left for
+	// the kernel (true), or the stream has ended before (false).
+	Sent(done func(ok bool))
+}
+
+// Account is a bare JID with at least one session, or with work under way.
+type Account struct {
+	JID      jid.JID
+	Sessions []*Session // in the order they were bound
+
+	// busy counts what must end before further mail is handled.
+	busy    int
+	waiting []*loop.Packet
+}
+
+// Session is a connected resource (RFC 6120 §7).
+type Session struct {
+	Account *Account
+	JID     jid.JID // full
+	Sink    Sink
+	// ID is unlike that of any other session since the store was made.
+	ID uint64
+
+	// Presence is the last available presence as it was broadcast, to nobody
+	// in particular; nil while the session is not available.
+	Presence *loop.Packet
+	Priority int8
+	// Interested has asked for the roster and gets its pushes (RFC 6121 §2.2).
+	Interested bool
+
+	flags    uint32
+	holds    int32
+	directed []string
+
+	// Unsettled has bit i mod 64 set if loop i may still be storing what this
+	// session sent; a reply that means "done" waits for it.
+	Unsettled uint64
+	replies   *replies
+}
+
+// Available reports whether the session has sent initial presence
+// (RFC 6121 §4.2) and not unavailable since.
+func (s *Session) Available() bool { return s.Presence != nil }
+
+// Hold keeps the client's next stanzas unread until Release, so that they are
+// handled after what the last one began (RFC 6120 §10.1). Holds nest.
+func (s *Session) Hold() {
+	if s.holds++; s.holds == 1 {
+		s.Sink.Pause()
+	}
+}
+
+// Release undoes one Hold.
+func (s *Session) Release() {
+	if s.holds--; s.holds == 0 {
+		s.Sink.Resume()
+	}
+}
+
+// Find returns the account's session of that resource, or nil.
+func (a *Account) Find(resource string) *Session {
+	for _, s := range a.Sessions {
+		if s.JID.Resource() == resource {
+			return s
+		}
+	}
+	return nil
+}
+
+// Present reports whether any session is available.
+func (a *Account) Present() bool {
+	for _, s := range a.Sessions {
+		if s.Available() {
+			return true
+		}
+	}
+	return false
+}
+
+// Wait makes mail for the account queue up until as many Done calls: a drain of
+// the offline log keeps the order of messages that way.
+func (a *Account) Wait() { a.busy++ }
+
+// Queue keeps p, taking over the reference, and reports true while the account
+// waits.
+func (a *Account) Queue(p *loop.Packet) bool {
+	if a.busy == 0 {
+		return false
+	}
+	a.waiting = append(a.waiting, p)
+	return true
+}
+
+// Waiting reports whether mail queues up.
+func (a *Account) Waiting() bool { return a.busy > 0 }
+
+// Done undoes one Wait. At the last it returns the packets that have queued up,
+// to be handled before any other.
+func (a *Account) Done() []*loop.Packet {
+	if a.busy--; a.busy > 0 {
+		return nil
+	}
+	q := a.waiting
+	a.waiting = nil
+	return q
+}

@@ -1,0 +1,182 @@
+package feature
+
+import (
+	"log/slog"
+	"time"
+
+	"meerkat/engine/account"
+	"meerkat/engine/config"
+	"meerkat/engine/jid"
+	"meerkat/engine/loop"
+	"meerkat/engine/stanza"
+	"meerkat/store"
+	"meerkat/xml"
+)
+
+// Env is one loop's surroundings. Its handlers share it; nobody else may.
+type Env struct {
+	Loop     *loop.Loop
+	Store    *store.Store
+	Config   *config.Config // of now; a reload puts another one here
+	Accounts *account.Table // accounts of this loop that have sessions or work
+	Users    *account.Directory
+	Log      *slog.Logger
+	Router   Router
+
+	pending int // updates whose done has not run
+	scratch []byte
+}
+
+// Router sends stanzas on. engine/route is the one there is.
+type Router interface {
+	// Local reports whether host is a domain of ours.
+	Local(host string) bool
+	// Route sends s, whose From is the truth, to where s.To says, serialised
+	// once. What can't be delivered is answered with an error to s.From if
+	// errors may be.
+	Route(s *stanza.Stanza, tail []byte)
+	// Send is Route for a stanza that is bytes already: jabber:client, with
+	// from, to and type in place.
+	Send(to jid.JID, b []byte)
+	// Spread sends presence, bytes without to, from one of our accounts to
+	// many bare JIDs, one packet a loop. each calls yield for every target, with
+	// how it is meant: ops of package route.
+	Spread(b []byte, each func(yield func(bare []byte, op Op)))
+	account.Settler
+}
+
+// Op says what a target of Spread gets.
+type Op uint8
+
+// Deliver hands the presence over, Probe asks for the target's own
+// (RFC 6121 §4.3), as if two stanzas had come.
+const (
+	Deliver Op = 1 << iota
+	Probe
+)
+
+// Now is the time of the turn.
+func (e *Env) Now() time.Time { return e.Loop.Now() }
+
+// Shard is the loop's index, for metrics.
+func (e *Env) Shard() int { return e.Loop.Index }
+
+// Update queues fn for the store's writer; done runs on this loop after the
+// commit, or with the error that kept fn from being stored. fn runs on another
+// goroutine, perhaps twice: it must touch only tx and what it captured.
+func (e *Env) Update(fn func(tx *store.Tx) error, done func(err error)) {
+	e.pending++
+	e.Store.Update(fn, func(err error) {
+		e.Loop.Post(func() {
+			e.pending--
+			done(err)
+		})
+	})
+}
+
+// Pending is how many updates of this loop have not been committed.
+func (e *Env) Pending() int { return e.pending }
+
+// View reads from the store, on the loop: from the page cache.
+func (e *Env) View(fn func(tx *store.Tx)) {
+	if err := e.Store.View(func(tx *store.Tx) error { fn(tx); return nil }); err != nil {
+		e.Log.Error("the store cannot be read", "err", err)
+	}
+}
+
+// Scratch lends the loop's buffer: use it and give it back with Keep, in one
+// handler, not nested.
+func (e *Env) Scratch() []byte { b := e.scratch[:0]; e.scratch = nil; return b }
+
+// Keep gives back what Scratch lent, grown or not.
+func (e *Env) Keep(b []byte) {
+	if cap(b) <= 1<<20 {
+		e.scratch = b[:0]
+	}
+}
+
+// Ctx is what a handler gets.
+type Ctx struct {
+	*Env
+	// Owner is the bare JID whose business this is; its loop is Env.Loop.
+	Owner jid.JID
+	// Account is Owner's, nil if it has no sessions and no work now.
+	Account *account.Account
+	// Session is who sent the stanza, if it is a session of Owner's.
+	Session *account.Session
+}
+
+// Result answers q with what payload builds; nil means an empty result.
+func (c *Ctx) Result(q *stanza.Stanza, payload func(b *xml.Builder)) {
+	b := q.AppendResult(c.Scratch(), payload)
+	c.answer(q.From, b)
+	c.Keep(b)
+}
+
+// Fail answers q with an error, if q may be answered with one.
+func (c *Ctx) Fail(q *stanza.Stanza, cond stanza.Condition, text string) {
+	if !q.Bounces() {
+		return
+	}
+	b := q.AppendError(c.Scratch(), cond, text)
+	c.answer(q.From, b)
+	c.Keep(b)
+}
+
+// answer writes to the session itself if the request is its own, so that the
+// answer waits for what the session sent before.
+func (c *Ctx) answer(to jid.JID, b []byte) {
+	if s := c.Session; s != nil && s.JID == to {
+		s.Answer(b, c.Router)
+		return
+	}
+	c.Router.Send(to, b)
+}
+
+// Request is a stanza to be answered after the handler has returned.
+type Request struct {
+	c Ctx
+	q stanza.Stanza
+}
+
+// Later keeps what is needed to answer q. The session, if any, is held: nothing
+// more is read from it until the answer.
+func (c *Ctx) Later(q *stanza.Stanza) *Request {
+	r := &Request{c: *c, q: *q}
+	r.q.From, r.q.To = q.From.Clone(), q.To.Clone()
+	r.q.ID = append([]byte(nil), q.ID...)
+	r.q.Lang, r.q.Elem = nil, xml.Elem{}
+	if c.Session != nil {
+		c.Session.Hold()
+	}
+	return r
+}
+
+// Result answers as Ctx.Result does, at any later time on the same loop.
+func (r *Request) Result(payload func(b *xml.Builder)) {
+	r.c.Result(&r.q, payload)
+	r.release()
+}
+
+// Fail answers as Ctx.Fail does.
+func (r *Request) Fail(cond stanza.Condition, text string) {
+	r.c.Fail(&r.q, cond, text)
+	r.release()
+}
+
+// Error answers with the condition that err is: a stanza.Condition as it is, a
+// full store as resource-constraint, anything else internal-server-error, which
+// is logged.
+func (r *Request) Error(err error) {
+	cond := Condition(err)
+	if cond == stanza.InternalServerError {
+		r.c.Log.Error("a request could not be carried out", "from", r.q.From.String(), "err", err)
+	}
+	r.Fail(cond, "")
+}
+
+func (r *Request) release() {
+	if r.c.Session != nil {
+		r.c.Session.Release()
+	}
+}

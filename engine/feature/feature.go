@@ -1,0 +1,104 @@
+// Package feature is the contract between the server and its features: what a
+// feature may declare and what its handlers may touch. It knows no feature.
+package feature
+
+import (
+	"meerkat/engine/account"
+	"meerkat/engine/stanza"
+	"meerkat/xml"
+)
+
+// Feature is one protocol feature. Every field but Name and Spec is optional.
+//
+// Handlers run on the loop of the account they are about and must not block;
+// what must wait leaves by Ctx.Update or Ctx.Work. Views (stanzas, elements)
+// die when the handler returns.
+type Feature struct {
+	Name string
+	Spec string // RFC or XEP number, for "meerkat doc specs"
+
+	// Disco is what a server's disco#info names, AccountDisco an account's.
+	Disco        []string
+	AccountDisco []string
+	Identity     []Identity // of the server (XEP-0030 §3.1)
+
+	// IQ are the requests that the server answers itself.
+	IQ []IQ
+	// Nonza are top-level elements that are no stanzas, from bound sessions.
+	Nonza []Nonza
+	// Stream is what the stream features offer before or after login.
+	Stream []StreamFeature
+
+	// Outbound sees what a session of ours sends, before it is routed;
+	// Inbound what reaches an account of ours, before and after delivery.
+	// engine/order.go says in which order.
+	Outbound Stage
+	Inbound  Stage
+
+	// Presence sees presence without an address and subscriptions from our
+	// sessions; see feature/presence.
+	Bound   func(c *Ctx)                        // a session is bound
+	Unbound func(c *Ctx)                        // a session is gone; it is out of its account already
+	Removed func(c *Ctx, done func(err error))  // the account c.Owner is being removed: forget it, tell its contacts
+}
+
+// Verdict is what a Stage decides.
+type Verdict uint8
+
+// Continue hands the stanza to the next stage; Done says that it has been dealt
+// with: delivered, stored, answered or dropped with intent.
+const (
+	Continue Verdict = iota
+	Done
+)
+
+// Stage is one step of a stanza's way. c.Owner is the account it is about: the
+// sender of what goes out, the recipient of what comes in.
+type Stage func(c *Ctx, s *stanza.Stanza) Verdict
+
+// Identity is one of XEP-0030's: category and type from the registry.
+type Identity struct{ Category, Type, Name string }
+
+// Target says to whom an IQ is addressed that a handler answers.
+type Target uint8
+
+// The server itself; the sender's own account (no address, or its bare JID);
+// another account's bare JID.
+const (
+	Server Target = 1 << iota
+	Own
+	Other
+)
+
+// IQ is a request the server answers.
+type IQ struct {
+	Type   stanza.Type // Get or Set; Invalid means both
+	Space  string      // the payload's namespace
+	Local  string      // and name
+	To     Target      // to any of these
+	Handle func(c *Ctx, q *stanza.Stanza)
+}
+
+// GetIQ declares a handler for <iq type='get'> with that payload.
+func GetIQ(to Target, space, local string, h func(*Ctx, *stanza.Stanza)) IQ {
+	return IQ{stanza.Get, space, local, to, h}
+}
+
+// SetIQ declares a handler for <iq type='set'> with that payload.
+func SetIQ(to Target, space, local string, h func(*Ctx, *stanza.Stanza)) IQ {
+	return IQ{stanza.Set, space, local, to, h}
+}
+
+// Nonza is a top-level element that is no stanza, handled once bound.
+type Nonza struct {
+	Space  string
+	Handle func(c *Ctx, e xml.Elem)
+}
+
+// StreamFeature is a child of <stream:features/>.
+type StreamFeature struct {
+	Bound  bool // offered with resource binding, after login; else before login
+	Append func(c *Ctx, b *xml.Builder, host string)
+}
+
+var _ = account.Session{}

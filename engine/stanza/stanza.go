@@ -1,0 +1,199 @@
+// Package stanza reads the three stanzas of RFC 6120 §8 from views of XML, and
+// writes their errors and replies. It knows nothing of sessions and rosters.
+package stanza
+
+import (
+	"meerkat/engine/jid"
+	"meerkat/xml"
+)
+
+// Client is the content namespace of clients' streams.
+const Client = "jabber:client"
+
+// Kind tells the stanzas apart.
+type Kind uint8
+
+// The three kinds (RFC 6120 §8.2).
+const (
+	None Kind = iota
+	Message
+	Presence
+	IQ
+)
+
+var kindNames = [...]string{Message: "message", Presence: "presence", IQ: "iq"}
+
+// String returns the element's name.
+func (k Kind) String() string { return kindNames[k] }
+
+// Type is the value of a stanza's type attribute, of any kind.
+type Type uint8
+
+// The types of messages (RFC 6121 §5.2.2), presence (§4.7.1) and IQs (RFC 6120
+// §8.2.3). Available is presence without a type.
+const (
+	Invalid Type = iota
+	Normal
+	Chat
+	Groupchat
+	Headline
+	Available
+	Unavailable
+	Subscribe
+	Subscribed
+	Unsubscribe
+	Unsubscribed
+	Probe
+	Get
+	Set
+	Result
+	Error
+)
+
+var typeNames = [...]string{
+	Normal: "normal", Chat: "chat", Groupchat: "groupchat", Headline: "headline",
+	Unavailable: "unavailable", Subscribe: "subscribe", Subscribed: "subscribed",
+	Unsubscribe: "unsubscribe", Unsubscribed: "unsubscribed", Probe: "probe",
+	Get: "get", Set: "set", Result: "result", Error: "error",
+}
+
+// String returns the attribute's value; Available has none.
+func (t Type) String() string { return typeNames[t] }
+
+// Stanza is a view of one stanza: it borrows the bytes of Elem, and so do ID
+// and Lang, and From and To unless they were cloned.
+type Stanza struct {
+	Kind Kind
+	Type Type
+	// From is who really sent it: a session's full JID, stamped by the server.
+	From jid.JID
+	// To is zero if the sender gave none.
+	To jid.JID
+	ID []byte
+	// Lang is the stanza's xml:lang, else that of the sender's stream.
+	Lang []byte
+	Elem xml.Elem
+}
+
+// Payload returns an IQ's child; there is exactly one in a request.
+func (s *Stanza) Payload() xml.Elem { return s.Elem.First() }
+
+// Request reports whether s is an IQ that must be answered.
+func (s *Stanza) Request() bool { return s.Kind == IQ && (s.Type == Get || s.Type == Set) }
+
+// Subscription reports whether s is presence that manages a subscription
+// (RFC 6121 §3).
+func (s *Stanza) Subscription() bool {
+	return s.Kind == Presence && s.Type >= Subscribe && s.Type <= Unsubscribed
+}
+
+// Read fills s from e, a top-level element in the content namespace. From stays
+// as it is: the caller knows who sent it, the element only claims.
+//
+// It returns Undefined if e is no stanza at all (the stream error
+// unsupported-stanza-type, RFC 6120 §4.9.3.24), or the stanza error to send
+// back, with s filled as far as that needs.
+func (s *Stanza) Read(e xml.Elem) Condition {
+	s.Elem = e
+	s.Kind = kindOf(e)
+	if s.Kind == None {
+		return Undefined
+	}
+	s.ID = e.Attr("id")
+	s.Lang = e.Lang()
+	s.To = jid.JID{}
+	s.Type = typeOf(s.Kind, e.Attr("type"))
+	if to := e.Attr("to"); to != nil {
+		j, err := jid.View(to)
+		if err != nil {
+			return JIDMalformed
+		}
+		s.To = j
+	}
+	if s.Type == Invalid || s.Kind == IQ && !wellFormedIQ(s) {
+		return BadRequest
+	}
+	return OK
+}
+
+func kindOf(e xml.Elem) Kind {
+	if string(e.Space()) != Client {
+		return None
+	}
+	switch string(e.Local()) {
+	case "message":
+		return Message
+	case "presence":
+		return Presence
+	case "iq":
+		return IQ
+	}
+	return None
+}
+
+// typeOf judges a type attribute. An unknown message type means normal
+// (RFC 6121 §5.2.2), any other unknown type is an error.
+func typeOf(k Kind, v []byte) Type {
+	switch k {
+	case Message:
+		switch string(v) {
+		case "chat":
+			return Chat
+		case "groupchat":
+			return Groupchat
+		case "headline":
+			return Headline
+		case "error":
+			return Error
+		}
+		return Normal
+	case IQ:
+		return typeIn(v, Get, Error)
+	}
+	if v == nil {
+		return Available
+	}
+	if string(v) == "error" {
+		return Error
+	}
+	return typeIn(v, Unavailable, Probe)
+}
+
+func typeIn(v []byte, from, to Type) Type {
+	for t := from; t <= to; t++ {
+		if string(v) == typeNames[t] {
+			return t
+		}
+	}
+	return Invalid
+}
+
+// wellFormedIQ holds an IQ against RFC 6120 §8.2.3: an id, exactly one child
+// in a request, at most one in a result.
+func wellFormedIQ(s *Stanza) bool {
+	if len(s.ID) == 0 {
+		return false
+	}
+	first := s.Elem.First()
+	switch s.Type {
+	case Get, Set:
+		return first.OK() && !first.Next().OK()
+	case Result:
+		return !first.OK() || !first.Next().OK()
+	}
+	return true
+}
+
+// Append appends s as it is relayed inside one domain: content namespace
+// jabber:client as the default, from stamped, to filled in, xml:lang of the
+// sender's stream kept (RFC 6120 §8.1.5).
+func (s *Stanza) Append(dst []byte, tail []byte) []byte {
+	ed := xml.Edit{From: bytesOf(s.From.String()), Tail: tail}
+	if !s.To.IsZero() {
+		ed.To = bytesOf(s.To.String())
+	}
+	if len(s.Lang) > 0 {
+		ed.Lang = s.Lang
+	}
+	return s.Elem.AppendEdited(dst, Client, &ed)
+}
