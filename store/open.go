@@ -42,6 +42,9 @@ func (s *Store) load(steps []migration) error {
 	if err := s.createIfNew(); err != nil {
 		return fmt.Errorf("store: create %s: %w", s.path, err)
 	}
+	if err := os.MkdirAll(s.LogDir(), 0o700); err != nil {
+		return fmt.Errorf("store: create %s: %w", s.LogDir(), err)
+	}
 	if err := checkFile(s.path, openPages, s.opt.Logger); err != nil {
 		return fmt.Errorf("store: open %s: %w", s.path, err)
 	}
@@ -68,7 +71,6 @@ func openBolt(path string, opt Options) (db *bolt.DB, err error) {
 		Timeout:         opt.LockTimeout,
 		FreelistType:    bolt.FreelistMapType,
 		InitialMmapSize: opt.MapSize,
-		NoStatistics:    false,
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 			return os.OpenFile(name, flag&^os.O_CREATE, mode)
 		},
@@ -97,13 +99,7 @@ func (s *Store) createIfNew() error {
 		return fmt.Errorf("%w: the file is missing, but %s shows that there has been one: put it back, or remove %s to begin empty",
 			ErrDamaged, s.LogDir(), s.LogDir())
 	}
-	if err := s.create(); err != nil {
-		return err
-	}
-	if err := os.Mkdir(s.LogDir(), 0o700); err != nil {
-		return err
-	}
-	return s.dir.Sync()
+	return s.create()
 }
 
 // create writes main.db under another name, syncs it, and gives it its name.

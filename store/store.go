@@ -132,7 +132,8 @@ func (s *Store) viewError(err error) error {
 }
 
 // Close refuses new updates, commits those that wait, calls their done, and
-// closes the file. A second Close does nothing.
+// closes the file, once every View has returned. A second Close does nothing.
+// It must not be called by a done.
 func (s *Store) Close() (err error) {
 	s.stop.Do(func() {
 		s.queue.close()

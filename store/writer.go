@@ -101,8 +101,8 @@ func (q *queue) len() int {
 // it hands the result on. An error of fn undoes what fn wrote, and only that,
 // and is what its done gets.
 //
-// fn must touch nothing but tx and what only it and done know: it runs on the
-// writer's goroutine. It may run more than once; the last run counts.
+// fn runs at most once, on the writer's goroutine: it must touch nothing but tx
+// and what only it and done know, and must be short, as all writes wait for it.
 //
 // When the queue is full or the store closed, done gets ErrBusy or ErrClosed
 // before Update returns, on the caller's goroutine.
@@ -150,7 +150,8 @@ func (s *Store) batch(tx *Tx, us []update) int {
 // commit is one transaction of as many of us as fit. Its error is one of all.
 func (s *Store) commit(tx *Tx, us []update, now time.Time) (n int, err error) {
 	defer func() {
-		if p := recover(); p != nil { // inside bbolt: fn's own are caught in run
+		if p := recover(); p != nil { // in bbolt: those of fn are caught in call
+			s.stats.damaged.Add(1)
 			err = fmt.Errorf("store: write %s: %w: %v", s.path, ErrDamaged, p)
 		}
 	}()
@@ -166,6 +167,9 @@ func (s *Store) commit(tx *Tx, us []update, now time.Time) (n int, err error) {
 			return n + 1, err
 		}
 		n++
+	}
+	if tx.size == 0 {
+		return n, nil // nothing was put, so nothing waits for a sync
 	}
 	if err := b.Commit(); err != nil {
 		return n, s.commitFailed(id, s.commitError(err))
@@ -211,28 +215,49 @@ func (s *Store) run(tx *Tx, fn func(*Tx) error) (err, fatal error) {
 	return err, fatal
 }
 
-// call turns a panic of fn into an error: it is our bug, but not everybody's end.
+// call turns a panic of fn into an error: it is a broken page, or our bug, but
+// not everybody's end.
 func (s *Store) call(tx *Tx, fn func(*Tx) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.stats.panics.Add(1)
-			s.opt.Logger.Error("store: an update panicked", "panic", p, "stack", string(debug.Stack()))
-			err = fmt.Errorf("store: an update panicked: %v", p)
+			err = s.panicked(p)
 		}
 	}()
 	return fn(tx)
 }
 
+func (s *Store) panicked(p any) error {
+	if fromPage(p) {
+		return s.damage(p)
+	}
+	s.stats.panics.Add(1)
+	s.opt.Logger.Error("store: an update or its done panicked", "panic", p, "stack", string(debug.Stack()))
+	return fmt.Errorf("store: an update panicked: %v", p)
+}
+
 // answer calls done for each of us, in order.
 func (s *Store) answer(us []update) {
 	for i := range us {
-		us[i].done(us[i].err)
+		s.tell(&us[i])
 	}
 	s.queue.finished(len(us))
 }
 
+// tell calls done. If that panics, the others are told all the same.
+func (s *Store) tell(u *update) {
+	defer func() {
+		if p := recover(); p != nil {
+			_ = s.panicked(p)
+		}
+	}()
+	u.done(u.err)
+}
+
+// fail gives err to those of us that have no error of their own.
 func fail(us []update, err error) {
 	for i := range us {
-		us[i].err = err
+		if us[i].err == nil {
+			us[i].err = err
+		}
 	}
 }
