@@ -1,0 +1,130 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// TestFullDiskFailsWritesOnly fills a small file system of its own, in a child
+// with its own mounts, and makes room again.
+func TestFullDiskFailsWritesOnly(t *testing.T) {
+	dir := t.TempDir()
+	cmd := child("full", dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
+	}
+	out, err := cmd.Output()
+	if cmd.Process == nil && errors.Is(err, syscall.EPERM) {
+		t.Skipf("no user namespaces here: %v", err)
+	}
+	if err != nil || string(out) != "good\n" {
+		t.Errorf("child: %v\n%s", err, out)
+	}
+}
+
+func fullChild(dir string) {
+	if err := syscall.Mount("store-test", dir, "tmpfs", 0, "size=8m"); err != nil {
+		fmt.Println("mount:", err)
+		os.Exit(1)
+	}
+	if err := fullDisk(dir); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println("good")
+}
+
+// fullDisk fills the file system at dir twice, by the store and by a stranger.
+func fullDisk(dir string) error {
+	ballast := filepath.Join(dir, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 4<<20), 0o600); err != nil {
+		return err
+	}
+	store := filepath.Join(dir, "store")
+	s, err := Open(Options{Dir: store, Logger: quiet})
+	if err != nil {
+		return err
+	}
+	n, err := fill(s, 0)
+	if !errors.Is(err, ErrDiskFull) || !errors.Is(err, syscall.ENOSPC) || n < 100 {
+		return fmt.Errorf("filling stopped after %d updates with %v", n, err)
+	}
+	for range 5 { // it goes on being full, and goes on being readable
+		if err := s.update(put(n, 64<<10)); !errors.Is(err, ErrDiskFull) {
+			return fmt.Errorf("update of a full disk: %v", err)
+		}
+		if err := allThere(s, n); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(ballast); err != nil {
+		return err
+	}
+	for i := range 100 {
+		if err := s.update(put(n+i, 1000)); err != nil {
+			return fmt.Errorf("update after room was made: %w", err)
+		}
+	}
+	st := s.Stats()
+	if st.CommitErrors < 6 || st.ReadOnly || st.DiskFree <= 0 {
+		return fmt.Errorf("stats after a full disk: %+v", st)
+	}
+	if err := errors.Join(allThere(s, n+100), s.Close(), Check(store)); err != nil {
+		return err
+	}
+	return openWhenFull(store, ballast, n+100)
+}
+
+// openWhenFull opens the store with no byte free: it can be read.
+func openWhenFull(dir, ballast string, n int) error {
+	f, err := os.Create(ballast)
+	if err != nil {
+		return err
+	}
+	for block := make([]byte, 4096); err == nil; {
+		_, err = f.Write(block)
+	}
+	s, err := Open(Options{Dir: dir, Logger: quiet})
+	if err != nil {
+		return fmt.Errorf("open with a full disk: %w", err)
+	}
+	return errors.Join(allThere(s, n), s.Close(), f.Close())
+}
+
+func put(i, size int) func(*Tx) error {
+	return func(tx *Tx) error { return testDoc.Put(tx, owner(i), bytes.Repeat([]byte{byte(i)}, size)) }
+}
+
+// fill puts until an error, and returns how many went well.
+func fill(s *Store, from int) (int, error) {
+	for i := from; ; i++ {
+		if err := s.update(put(i, 1000)); err != nil {
+			return i, err
+		}
+	}
+}
+
+// allThere checks that exactly the first n are in the store.
+func allThere(s *Store, n int) error {
+	i := 0
+	err := s.View(func(tx *Tx) error {
+		return testDoc.Each(tx, func(o string, v []byte) error {
+			if o != owner(i) || !bytes.Equal(v, bytes.Repeat([]byte{byte(i)}, 1000)) {
+				return fmt.Errorf("owner %q, %d bytes, in place %d", o, len(v), i)
+			}
+			i++
+			return nil
+		})
+	})
+	if err == nil && i != n {
+		err = fmt.Errorf("%d owners, want %d", i, n)
+	}
+	return err
+}
