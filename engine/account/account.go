@@ -8,7 +8,8 @@ import (
 	"meerkat/engine/loop"
 )
 
-// Sink is what a session writes to: the stream, a detached queue.
+// Sink is what a session writes to: the stream, a detached queue. Once the
+// stream has ended its methods do nothing, and Sent reports false.
 type Sink interface {
 	// Write queues one whole stanza, copied, in the default namespace
 	// jabber:client; it goes out at the end of the turn.
@@ -26,14 +27,10 @@ type Sink interface {
 	Sent(done func(ok bool))
 }
 
-// Account is a bare JID with at least one session, or with work under way.
+// Account is a bare JID with at least one session.
 type Account struct {
 	JID      jid.JID
 	Sessions []*Session // in the order they were bound
-
-	// busy counts what must end before further mail is handled.
-	busy    int
-	waiting []*loop.Packet
 }
 
 // Session is a connected resource (RFC 6120 §7).
@@ -41,6 +38,8 @@ type Session struct {
 	Account *Account
 	JID     jid.JID // full
 	Sink    Sink
+	// Lang is the xml:lang of the client's stream, "" if it gave none.
+	Lang string
 	// ID is unlike that of any other session since the store was made.
 	ID uint64
 
@@ -98,32 +97,4 @@ func (a *Account) Present() bool {
 		}
 	}
 	return false
-}
-
-// Wait makes mail for the account queue up until as many Done calls: a drain of
-// the offline log keeps the order of messages that way.
-func (a *Account) Wait() { a.busy++ }
-
-// Queue keeps p, taking over the reference, and reports true while the account
-// waits.
-func (a *Account) Queue(p *loop.Packet) bool {
-	if a.busy == 0 {
-		return false
-	}
-	a.waiting = append(a.waiting, p)
-	return true
-}
-
-// Waiting reports whether mail queues up.
-func (a *Account) Waiting() bool { return a.busy > 0 }
-
-// Done undoes one Wait. At the last it returns the packets that have queued up,
-// to be handled before any other.
-func (a *Account) Done() []*loop.Packet {
-	if a.busy--; a.busy > 0 {
-		return nil
-	}
-	q := a.waiting
-	a.waiting = nil
-	return q
 }

@@ -10,7 +10,7 @@ type Table struct {
 // NewTable returns an empty table.
 func NewTable() *Table { return &Table{m: make(map[string]*Account)} }
 
-// Get returns the account, or nil if it has no session and no work.
+// Get returns the account, or nil if it has no session.
 func (t *Table) Get(bare string) *Account { return t.m[bare] }
 
 // Len returns how many accounts there are.
@@ -26,9 +26,9 @@ func (t *Table) Open(bare jid.JID) *Account {
 	return a
 }
 
-// Drop forgets a if nothing holds it any more.
+// Drop forgets a if it has no session left.
 func (t *Table) Drop(a *Account) {
-	if len(a.Sessions) == 0 && a.busy == 0 {
+	if len(a.Sessions) == 0 {
 		delete(t.m, a.JID.String())
 	}
 }

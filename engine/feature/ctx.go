@@ -19,12 +19,18 @@ type Env struct {
 	Store    *store.Store
 	Config   *config.Config // of now; a reload puts another one here
 	Accounts *account.Table // accounts of this loop that have sessions or work
-	Users    *account.Directory
 	Log      *slog.Logger
 	Router   Router
 
-	pending int // updates whose done has not run
+	issued  uint64 // updates queued
+	settled uint64 // of those, the ones whose done has run: they end in order
+	waiters []waiter
 	scratch []byte
+}
+
+type waiter struct {
+	at uint64
+	fn func()
 }
 
 // Router sends stanzas on. engine/route is the one there is.
@@ -42,6 +48,8 @@ type Router interface {
 	// many bare JIDs, one packet a loop. each calls yield for every target, with
 	// how it is meant: ops of package route.
 	Spread(b []byte, each func(yield func(bare []byte, op Op)))
+	// Run runs fn as a handler: what it routes is handled when it returns.
+	Run(fn func())
 	account.Settler
 }
 
@@ -65,17 +73,33 @@ func (e *Env) Shard() int { return e.Loop.Index }
 // commit, or with the error that kept fn from being stored. fn runs on another
 // goroutine, perhaps twice: it must touch only tx and what it captured.
 func (e *Env) Update(fn func(tx *store.Tx) error, done func(err error)) {
-	e.pending++
+	e.issued++
 	e.Store.Update(fn, func(err error) {
-		e.Loop.Post(func() {
-			e.pending--
-			done(err)
-		})
+		e.Loop.Post(func() { e.Router.Run(func() { done(err); e.settle() }) })
 	})
 }
 
-// Pending is how many updates of this loop have not been committed.
-func (e *Env) Pending() int { return e.pending }
+func (e *Env) settle() {
+	e.settled++
+	for len(e.waiters) > 0 && e.waiters[0].at <= e.settled {
+		fn := e.waiters[0].fn
+		e.waiters = e.waiters[1:]
+		fn()
+	}
+}
+
+// Issued counts the updates of this loop so far.
+func (e *Env) Issued() uint64 { return e.issued }
+
+// WhenSettled calls fn once every update issued so far has been committed or
+// has failed: at once if that is so.
+func (e *Env) WhenSettled(fn func()) {
+	if e.issued == e.settled {
+		fn()
+		return
+	}
+	e.waiters = append(e.waiters, waiter{e.issued, fn})
+}
 
 // View reads from the store, on the loop: from the page cache.
 func (e *Env) View(fn func(tx *store.Tx)) {
@@ -95,7 +119,9 @@ func (e *Env) Keep(b []byte) {
 	}
 }
 
-// Ctx is what a handler gets.
+// Ctx is what a handler gets, and gives back by returning: the same Ctx serves
+// the next stanza. Who needs something later keeps Env, Account and Session, and
+// Owner.Clone(): Owner borrows from the stanza if the account is not here.
 type Ctx struct {
 	*Env
 	// Owner is the bare JID whose business this is; its loop is Env.Loop.
@@ -143,6 +169,7 @@ type Request struct {
 // more is read from it until the answer.
 func (c *Ctx) Later(q *stanza.Stanza) *Request {
 	r := &Request{c: *c, q: *q}
+	r.c.Owner = c.Owner.Clone()
 	r.q.From, r.q.To = q.From.Clone(), q.To.Clone()
 	r.q.ID = append([]byte(nil), q.ID...)
 	r.q.Lang, r.q.Elem = nil, xml.Elem{}

@@ -29,17 +29,15 @@ type Feature struct {
 	// Stream is what the stream features offer before or after login.
 	Stream []StreamFeature
 
-	// Outbound sees what a session of ours sends, before it is routed;
-	// Inbound what reaches an account of ours, before and after delivery.
-	// engine/order.go says in which order.
-	Outbound Stage
-	Inbound  Stage
+	// Outbound sees the messages that a session of ours sends, before they are
+	// routed; Inbound those that reach an account of ours. PresenceOut and
+	// PresenceIn do the same for presence. engine/order.go says in which order.
+	Outbound, Inbound       Stage
+	PresenceOut, PresenceIn Stage
 
-	// Presence sees presence without an address and subscriptions from our
-	// sessions; see feature/presence.
-	Bound   func(c *Ctx)                        // a session is bound
-	Unbound func(c *Ctx)                        // a session is gone; it is out of its account already
-	Removed func(c *Ctx, done func(err error))  // the account c.Owner is being removed: forget it, tell its contacts
+	Bound   func(c *Ctx)                       // a session is bound
+	Unbound func(c *Ctx)                       // a session is gone; it is out of its account already
+	Removed func(c *Ctx, done func(err error)) // the account c.Owner is being removed: forget it, tell its contacts
 }
 
 // Verdict is what a Stage decides.

@@ -1,0 +1,110 @@
+package route
+
+import (
+	"meerkat/engine/account"
+	"meerkat/engine/feature"
+	"meerkat/engine/jid"
+	"meerkat/engine/loop"
+	"meerkat/engine/stanza"
+)
+
+// Kinds of packets between routers.
+const (
+	kindStanza uint8 = iota + 1 // B is a stanza with from and to
+	kindSpread                  // B is presence with from; X its targets, see spread.go
+	kindSettle                  // Ref is a *settling to be told when this loop has stored what came before
+	kindSettled                 // Ref is a *settling: one loop has
+)
+
+// receive is where packets from other loops arrive.
+func (r *Router) receive(p *loop.Packet) {
+	r.enter()
+	r.handle(p)
+	r.leave()
+}
+
+// handle deals with p and frees it.
+func (r *Router) handle(p *loop.Packet) {
+	switch p.Kind {
+	case kindStanza:
+		r.handleStanza(p)
+	case kindSpread:
+		r.handleSpread(p)
+	case kindSettle:
+		r.handleSettle(p.Ref.(*settling))
+	case kindSettled:
+		r.handleSettled(p.Ref.(*settling))
+	}
+	p.Release()
+}
+
+func (r *Router) handleStanza(p *loop.Packet) {
+	if r.read(p.B) && !r.got.To.IsZero() {
+		r.deliver(&r.got)
+	}
+}
+
+// read parses a stanza that one of our own routers has written into r.got.
+func (r *Router) read(b []byte) bool {
+	e, err := r.doc.Parse(b, stanza.Client)
+	if err != nil {
+		r.env.Log.Error("a routed stanza does not parse", "err", err, "bytes", len(b))
+		return false
+	}
+	if c := r.got.Read(e); c != stanza.OK {
+		r.env.Log.Error("a routed stanza is not sound", "condition", c.String())
+		return false
+	}
+	r.got.From, err = jid.View(e.Attr("from"))
+	return err == nil
+}
+
+// deliver takes s to an account of this loop.
+func (r *Router) deliver(s *stanza.Stanza) {
+	c := &r.in
+	c.Session, c.Account = nil, r.env.Accounts.Get(s.To.BareString())
+	if c.Account != nil {
+		c.Owner = c.Account.JID
+	} else {
+		c.Owner = s.To.Bare()
+	}
+	switch s.Kind {
+	case stanza.Message:
+		run(r.Inbound, c, s)
+	case stanza.Presence:
+		run(r.PresenceIn, c, s)
+	case stanza.IQ:
+		r.deliverIQ(c, s)
+	}
+}
+
+// deliverIQ follows RFC 6121 §8.5.1-8.5.3: the server answers for the bare JID,
+// a full JID's resource for itself.
+func (r *Router) deliverIQ(c *feature.Ctx, s *stanza.Stanza) {
+	if !s.To.IsFull() {
+		if s.Request() {
+			r.answerIQ(c, s, feature.Other)
+		}
+		return
+	}
+	if to := find(c.Account, s.To); to != nil {
+		Write(c, to, s)
+		return
+	}
+	c.Fail(s, stanza.ServiceUnavailable, "")
+}
+
+func find(a *account.Account, to jid.JID) *account.Session {
+	if a == nil {
+		return nil
+	}
+	return a.Find(to.Resource())
+}
+
+// Write writes s to a session of c's loop.
+func Write(c *feature.Ctx, to *account.Session, s *stanza.Stanza) {
+	b := s.Append(c.Scratch(), nil)
+	to.Sink.Write(b)
+	c.Keep(b)
+	delivered.Add(c.Shard(), int(s.Kind)-1, 1)
+}

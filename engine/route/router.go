@@ -1,0 +1,162 @@
+// Package route takes stanzas from where they are sent to where they belong:
+// the rules of RFC 6120 §10 and RFC 6121 §8. There is one Router a loop; it
+// judges what its sessions send, hands over at most once to the recipient's
+// loop, and judges and delivers there. It knows features only as stages and
+// handlers.
+package route
+
+import (
+	"meerkat/engine/account"
+	"meerkat/engine/feature"
+	"meerkat/engine/jid"
+	"meerkat/engine/loop"
+	"meerkat/engine/stanza"
+	"meerkat/xml"
+)
+
+// Plan is what the routers of all loops share: domains, order of stages,
+// handlers. It does not change while they run.
+type Plan struct {
+	Hosts map[string]bool
+
+	Outbound, PresenceOut []feature.Stage
+	Inbound, PresenceIn   []feature.Stage
+	Bound, Unbound        []func(*feature.Ctx)
+
+	iq     map[iqKey]iqHandler
+	nonza  map[string]func(*feature.Ctx, xml.Elem)
+	spaces map[string]bool
+
+	routers []*Router
+	loops   *loop.Group
+}
+
+// Router is the part of one loop. All its methods run there.
+type Router struct {
+	*Plan
+	env     feature.Env
+	out, in feature.Ctx   // of the sender, of the recipient
+	sent    stanza.Stanza // what a session of ours has just sent
+	got     stanza.Stanza // what arrived as bytes
+	doc     xml.Doc
+	local   []*loop.Packet // for this very loop, handled when the handler returns
+	depth   int
+	names   namer
+}
+
+// New makes a router for each loop. env is copied for each; its Loop, Accounts
+// and Router are set here.
+func New(p *Plan, loops *loop.Group, env feature.Env) []*Router {
+	p.loops = loops
+	for i := range loops.Len() {
+		r := &Router{Plan: p, env: env, names: newNamer(i)}
+		r.env.Loop = loops.At(i)
+		r.env.Accounts = account.NewTable()
+		r.env.Router = r
+		r.out.Env, r.in.Env = &r.env, &r.env
+		r.env.Loop.Receive = r.receive
+		p.routers = append(p.routers, r)
+	}
+	return p.routers
+}
+
+// Env returns the loop's surroundings.
+func (r *Router) Env() *feature.Env { return &r.env }
+
+// Local reports whether host is a domain of ours.
+func (r *Router) Local(host string) bool { return r.Hosts[host] }
+
+// Run runs fn as a handler: what it routes to this loop is handled after it.
+func (r *Router) Run(fn func()) {
+	r.enter()
+	fn()
+	r.leave()
+}
+
+func (r *Router) enter() { r.depth++ }
+
+// leave handles what was routed to this loop meanwhile, once nobody borrows
+// views any more.
+func (r *Router) leave() {
+	for r.depth == 1 && len(r.local) > 0 {
+		p := r.local[0]
+		r.local[0] = nil
+		if r.local = r.local[1:]; len(r.local) == 0 {
+			r.local = r.local[:0:cap(r.local)]
+		}
+		r.handle(p)
+	}
+	r.depth--
+}
+
+// home returns the router of to's bare JID.
+func (r *Router) home(to jid.JID) *Router {
+	return r.routers[r.loops.For(to.BareString()).Index]
+}
+
+// Route sends s to where s.To says. See feature.Router.
+func (r *Router) Route(s *stanza.Stanza, tail []byte) {
+	p := loop.NewPacket()
+	p.Kind = kindStanza
+	p.B = s.Append(p.B[:0], tail)
+	r.dispatch(s.To, p, s.Bounces())
+}
+
+// Send is Route for bytes.
+func (r *Router) Send(to jid.JID, b []byte) {
+	p := loop.NewPacket()
+	p.Kind = kindStanza
+	p.B = append(p.B[:0], b...)
+	r.dispatch(to, p, true)
+}
+
+// dispatch sends p to to's loop. p is freed, or answered, if that is not ours.
+func (r *Router) dispatch(to jid.JID, p *loop.Packet, bounces bool) {
+	if !r.Hosts[to.Domain()] {
+		if bounces {
+			r.bounce(p.B, stanza.RemoteServerNotFound)
+		}
+		p.Release()
+		return
+	}
+	r.post(r.home(to), p)
+}
+
+// post gives p to another router, in order.
+func (r *Router) post(to *Router, p *loop.Packet) {
+	if to != r {
+		r.env.Loop.Send(to.env.Loop, p)
+		return
+	}
+	r.enter()
+	r.local = append(r.local, p)
+	r.leave()
+}
+
+// bounce answers the stanza b of ours with an error.
+func (r *Router) bounce(b []byte, c stanza.Condition) {
+	var doc xml.Doc
+	var s stanza.Stanza
+	e, err := doc.Parse(b, stanza.Client)
+	if err != nil || s.Read(e) == stanza.Undefined || !s.Bounces() {
+		return
+	}
+	from, err := jid.View(e.Attr("from"))
+	if err != nil {
+		return
+	}
+	s.From = from
+	r.Fail(&s, c)
+}
+
+// Fail sends an error to who sent s, if s may be answered so.
+func (r *Router) Fail(s *stanza.Stanza, c stanza.Condition) {
+	if !s.Bounces() || !r.Hosts[s.From.Domain()] {
+		return
+	}
+	p := loop.NewPacket()
+	p.Kind = kindStanza
+	p.B = s.AppendError(p.B[:0], c, "")
+	bounced.Add(r.env.Shard(), 1)
+	r.post(r.home(s.From), p)
+}

@@ -1,0 +1,51 @@
+package route
+
+import (
+	"meerkat/engine/account"
+	"meerkat/engine/loop"
+)
+
+// settling finds out when the loops that a session's stanzas went to have
+// stored them. A packet to each goes behind those stanzas and comes back when
+// that loop's updates are committed.
+type settling struct {
+	session *account.Session
+	home    *Router
+	left    int // loops not heard of
+}
+
+// Settle calls s.Settled once all that s sent so far is stored. See
+// account.Settler.
+func (r *Router) Settle(s *account.Session) {
+	w := &settling{session: s, home: r}
+	mask := s.Unsettled
+	s.Unsettled = 0
+	r.enter()
+	for i, to := range r.routers {
+		if mask&(1<<(i&63)) != 0 {
+			w.left++
+			r.post(to, settlePacket(kindSettle, w))
+		}
+	}
+	if w.left == 0 { // nothing new: only the turn has to end first
+		w.left = 1
+		r.post(r, settlePacket(kindSettled, w))
+	}
+	r.leave()
+}
+
+func settlePacket(kind uint8, w *settling) *loop.Packet {
+	p := loop.NewPacket()
+	p.Kind, p.Ref = kind, w
+	return p
+}
+
+func (r *Router) handleSettle(w *settling) {
+	r.env.WhenSettled(func() { r.post(w.home, settlePacket(kindSettled, w)) })
+}
+
+func (r *Router) handleSettled(w *settling) {
+	if w.left--; w.left == 0 {
+		w.session.Settled(r)
+	}
+}

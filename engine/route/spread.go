@@ -1,0 +1,64 @@
+package route
+
+import (
+	"encoding/binary"
+
+	"meerkat/engine/feature"
+	"meerkat/engine/jid"
+	"meerkat/engine/loop"
+	"meerkat/engine/stanza"
+)
+
+// Spread sends presence b, without to, to many bare JIDs: serialised once, one
+// packet for each loop that has any of them. A packet's X is a list of targets:
+// op (1 byte), length (2 bytes, big endian), bare JID.
+func (r *Router) Spread(b []byte, each func(yield func(bare []byte, op feature.Op))) {
+	packets := make([]*loop.Packet, len(r.routers)) // rare enough to allocate
+	each(func(bare []byte, op feature.Op) {
+		i := r.loops.ForBytes(bare).Index
+		if packets[i] == nil {
+			packets[i] = loop.NewPacket()
+			packets[i].Kind = kindSpread
+			packets[i].B = append(packets[i].B[:0], b...)
+			packets[i].X = packets[i].X[:0]
+		}
+		packets[i].X = appendTarget(packets[i].X, bare, op)
+	})
+	for i, p := range packets {
+		if p != nil {
+			r.post(r.routers[i], p)
+		}
+	}
+}
+
+func appendTarget(dst, bare []byte, op feature.Op) []byte {
+	dst = append(dst, byte(op))
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(bare)))
+	return append(dst, bare...)
+}
+
+// handleSpread delivers to each target as if it had come alone.
+func (r *Router) handleSpread(p *loop.Packet) {
+	if !r.read(p.B) {
+		return
+	}
+	s := &r.got
+	from, kind := s.From, s.Type
+	for x := p.X; len(x) >= 3; {
+		op, n := feature.Op(x[0]), int(binary.BigEndian.Uint16(x[1:]))
+		to, err := jid.View(x[3 : 3+n])
+		x = x[3+n:]
+		if err != nil || !r.Hosts[to.Domain()] {
+			continue
+		}
+		s.To = to
+		if op&feature.Deliver != 0 {
+			s.From, s.Type = from, kind
+			r.deliver(s)
+		}
+		if op&feature.Probe != 0 {
+			s.From, s.Type = from, stanza.Probe
+			r.deliver(s)
+		}
+	}
+}
