@@ -1,0 +1,91 @@
+package tune
+
+import (
+	"os"
+	"path"
+	"runtime/debug"
+	"strconv"
+	"strings"
+)
+
+// noLimit is what version 1 of cgroups writes, and more, where nothing is set.
+const noLimit = 1 << 60
+
+// Memory is the bytes there are for this process: those of the machine, or what
+// the nearest cgroup with a limit allows. limited says that a cgroup decided.
+func (b Box) Memory() (bytes uint64, limited bool) {
+	for _, l := range b.lines("proc/meminfo") {
+		if f := strings.Fields(l); len(f) == 3 && f[0] == "MemTotal:" {
+			kib, _ := strconv.ParseUint(f[1], 10, 54)
+			bytes = kib << 10
+		}
+	}
+	if limit, ok := b.cgroupLimit(); ok && (bytes == 0 || limit < bytes) {
+		return limit, true
+	}
+	return bytes, false
+}
+
+// cgroupLimit is the least limit from our cgroup up to the root, of version 2
+// (memory.max) or version 1 (memory.limit_in_bytes).
+func (b Box) cgroupLimit() (least uint64, ok bool) {
+	for _, l := range b.lines("proc/self/cgroup") {
+		f := strings.SplitN(l, ":", 3) // number:controllers:path
+		if len(f) != 3 {
+			continue
+		}
+		mount, file := "sys/fs/cgroup", "memory.max"
+		if f[0] != "0" {
+			mount, file = "sys/fs/cgroup/memory", "memory.limit_in_bytes"
+			if !strings.Contains(","+f[1]+",", ",memory,") {
+				continue
+			}
+		}
+		for dir := path.Clean("/" + f[2]); ; dir = path.Dir(dir) {
+			if n, found := b.number(path.Join(mount, dir, file)); found && n < noLimit && (!ok || n < least) {
+				least, ok = n, true
+			}
+			if dir == "/" {
+				break
+			}
+		}
+	}
+	return least, ok
+}
+
+// GC is what the collector was told.
+type GC struct {
+	Memory uint64 // bytes there are
+	Limit  int64  // GOMEMLIMIT, bytes; 0 where the memory is not known
+	Why    string // for the log
+}
+
+// SetGC gives the collector a soft limit below the memory there is, so that it
+// works harder before the kernel kills the process. GOGC stays at its default:
+// with a live heap of half the limit the limit takes over, and below that
+// memory is cheaper than time. GOMEMLIMIT in the environment wins.
+func (b Box) SetGC() GC {
+	memory, limited := b.Memory()
+	switch {
+	case os.Getenv("GOMEMLIMIT") != "":
+		return GC{memory, debug.SetMemoryLimit(-1), "GOMEMLIMIT"}
+	case memory == 0:
+		return GC{Why: "memory of this machine unknown"}
+	}
+	gc := GC{Memory: memory, Limit: goal(memory, limited), Why: "memory of this machine"}
+	if limited {
+		gc.Why = "memory limit of the cgroup"
+	}
+	debug.SetMemoryLimit(gc.Limit)
+	return gc
+}
+
+// goal is 90 % of a cgroup's limit, which is all ours, and 75 % of a machine's
+// memory, where the kernel needs room for sockets and for the pages of the
+// store.
+func goal(memory uint64, limited bool) int64 {
+	if limited {
+		return int64(memory / 10 * 9)
+	}
+	return int64(memory / 4 * 3)
+}
