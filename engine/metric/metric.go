@@ -70,11 +70,16 @@ type CounterVec struct {
 // NewCounterVec declares a counter for each of values, which are addressed by
 // their position.
 func NewCounterVec(name, help, label string, values ...string) *CounterVec {
+	v := newVec(counter, name, help, label, values)
+	return &v
+}
+
+func newVec(k kind, name, help, label string, values []string) CounterVec {
 	if len(values) == 0 || label == "" {
 		panic(fmt.Sprintf("metric: %s needs a label and its values", name))
 	}
-	v := &CounterVec{col: reserve(len(values)), n: len(values)}
-	register(&family{name: name, help: help, kind: counter, col: v.col, n: v.n, label: label, values: values})
+	v := CounterVec{col: reserve(len(values)), n: len(values)}
+	register(&family{name: name, help: help, kind: k, col: v.col, n: v.n, label: label, values: values})
 	return v
 }
 
@@ -108,6 +113,22 @@ func (g *Gauge) Add(shard int, n int64) { atomic.AddUint64(cell(shard, g.col), u
 
 // Value is the sum over all shards.
 func (g *Gauge) Value() int64 { return int64(sum(g.col)) }
+
+// GaugeVec is one gauge for each of a few values of a label, as CounterVec is
+// for counters.
+type GaugeVec struct{ vec CounterVec }
+
+// NewGaugeVec declares a gauge for each of values, which are addressed by their
+// position.
+func NewGaugeVec(name, help, label string, values ...string) *GaugeVec {
+	return &GaugeVec{newVec(gauge, name, help, label, values)}
+}
+
+// Add moves the gauge of value number i by n.
+func (v *GaugeVec) Add(shard, i int, n int64) { v.vec.Add(shard, i, uint64(n)) }
+
+// Value is the sum over all shards for value number i.
+func (v *GaugeVec) Value(i int) int64 { return int64(v.vec.Value(i)) }
 
 // NewGaugeFunc declares a gauge that fn reads when somebody looks; fn may be
 // called from any goroutine, several at once. A later fn for the same name takes

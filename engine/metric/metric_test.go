@@ -58,6 +58,15 @@ func TestVecCountsByPosition(t *testing.T) {
 	mustPanic(t, "value out of range", func() { testVec.Add(0, 2, 1) })
 }
 
+func TestGaugeVecFallsBelowItsShards(t *testing.T) {
+	v := NewGaugeVec("meerkat_test_active_alarms", "Alarms in tests.", "alarm", "disk", "files")
+	v.Add(1, 1, 2)
+	v.Add(OffLoop, 1, -3)
+	if got := Snapshot()[`meerkat_test_active_alarms{alarm="files"}`]; got != -1 || v.Value(1) != -1 {
+		t.Errorf("got %v and %d, want -1", got, v.Value(1))
+	}
+}
+
 func TestHistogramBucketsAreInclusive(t *testing.T) {
 	h := NewHistogram("meerkat_test_size_bytes", "Sizes in tests.", []float64{1, 2})
 	for _, v := range []float64{0.5, 1, 1.5, 2, 7} {
