@@ -1,0 +1,255 @@
+package xml
+
+import "bytes"
+
+// Parser parses the streams of one event loop. It holds the buffers, the tape
+// and what is unfinished of all its connections. It is not for concurrent use.
+type Parser struct {
+	// MaxHeld bounds the bytes of unfinished elements held; beyond it Next
+	// answers NoRoom to who would need more.
+	MaxHeld int
+
+	tree  tree
+	whole []byte // an element put together from several reads
+	parts parts
+}
+
+// defaultMaxHeld is for a loop with some 100,000 connections; what one of them
+// may hold is Limits.Bytes.
+const defaultMaxHeld = 1 << 30
+
+// NewParser returns a Parser that holds at most 1 GiB of unfinished elements.
+func NewParser() *Parser { return &Parser{MaxHeld: defaultMaxHeld} }
+
+// Drop frees what p holds for s, whose connection is gone. s then awaits a
+// stream header.
+func (p *Parser) Drop(s *State) {
+	p.parts.drop(s)
+	*s = State{}
+}
+
+// Held returns the bytes of the buffers that hold unfinished elements now.
+func (p *Parser) Held() int { return p.parts.held }
+
+// Next reads from in up to the end of one thing and returns what it is and how
+// many bytes it used. The caller decides what becomes of the rest: it is given
+// again, thrown away, or goes to another Parser. White space between elements
+// is a keepalive and skipped. e borrows in, or the Parser's buffers, until the
+// next call for this or any other State.
+//
+// After an error s is of no more use, and every further call answers NotWellFormed.
+//
+// 64 bytes of spare capacity behind in save a copy of its last element.
+func (p *Parser) Next(s *State, in []byte, lim *Limits) (k Kind, e Elem, n int, err error) {
+	if s.held != 0 {
+		return p.resume(s, in, lim)
+	}
+	i := 0
+	if len(in) > 0 && in[0] != '<' {
+		if i = skipSpace(in); i == len(in) {
+			return p.blank(s, i)
+		}
+		if in[i] != '<' {
+			return p.fail(s, p.noise(s, in[i:]))
+		}
+	} else if len(in) == 0 {
+		return None, Elem{}, 0, nil
+	}
+	switch {
+	case s.mode > modeFramed:
+		return p.fail(s, NotWellFormed)
+	case s.mode < modeStream:
+		if i > 0 {
+			s.mode = modeSpaced
+		}
+		k, e, n, err = p.open(s, in[i:], lim)
+	default:
+		k, e, n, err = p.fresh(s, in[i:], lim)
+	}
+	return k, e, i + n, err
+}
+
+// blank answers white space. Before a header it rules out a declaration.
+func (p *Parser) blank(s *State, n int) (Kind, Elem, int, error) {
+	if s.mode == modeHeader {
+		s.mode = modeSpaced
+	}
+	return None, Elem{}, n, nil
+}
+
+// noise says what is wrong with in, which does not begin an element.
+func (p *Parser) noise(s *State, in []byte) Error {
+	switch s.mode {
+	case modeStream, modeFramed:
+		return BadFormat
+	case modeHeader:
+		if in[0] >= 0xFE || in[0] == 0 { // UTF-16 with a byte order mark or without
+			return BadEncoding
+		}
+	}
+	return NotWellFormed
+}
+
+// fail ends s.
+func (p *Parser) fail(s *State, err Error) (Kind, Elem, int, error) {
+	p.parts.drop(s)
+	*s = State{mode: modeFailed}
+	return None, Elem{}, 0, err
+}
+
+// fresh reads an element or the stream's end-tag from its '<' on.
+func (p *Parser) fresh(s *State, in []byte, lim *Limits) (Kind, Elem, int, error) {
+	ctx := contextAt(s.ctx)
+	if len(in) > 1 && in[1] == '/' {
+		return p.end(s, in, ctx.name, lim)
+	}
+	n, err := p.tree.parse(in[:min(len(in), lim.Bytes)], lim, ctx)
+	switch err {
+	case 0:
+		return Element, Elem{&p.tree, 0}, n, nil
+	case errMore:
+		return p.hold(s, in, lim)
+	}
+	return p.fail(s, err)
+}
+
+// end reads the stream's end-tag.
+func (p *Parser) end(s *State, in []byte, name string, lim *Limits) (Kind, Elem, int, error) {
+	n, err := streamEnd(in, name)
+	switch err {
+	case 0:
+		s.mode = modeClosed
+		return End, Elem{}, n, nil
+	case errMore:
+		p.tree.at, p.tree.frames = 0, p.tree.frames[:0]
+		return p.hold(s, in, lim)
+	}
+	return p.fail(s, err)
+}
+
+// hold keeps in, the beginning of an element of which p.tree has read what is
+// whole.
+func (p *Parser) hold(s *State, in []byte, lim *Limits) (Kind, Elem, int, error) {
+	if len(in) > lim.Bytes {
+		return p.fail(s, TooBig)
+	}
+	if p.reopened(s) {
+		return p.fail(s, Reopened)
+	}
+	s.depth, s.frame = uint16(len(p.tree.frames)), inText
+	_, done, err := s.advance(in[p.tree.at:], lim.Depth)
+	if done {
+		err = NotWellFormed
+	}
+	if err != 0 {
+		return p.fail(s, err)
+	}
+	return p.keep(s, in)
+}
+
+// keep adds in, all of which is used, to what is held.
+func (p *Parser) keep(s *State, in []byte) (Kind, Elem, int, error) {
+	if p.parts.held+len(in) > p.MaxHeld {
+		return p.fail(s, NoRoom)
+	}
+	p.parts.add(s, in)
+	return None, Elem{}, len(in), nil
+}
+
+// reopened tells whether the unfinished element in p.tree is a stream header.
+func (p *Parser) reopened(s *State) bool {
+	return len(p.tree.frames) > 0 && s.mode == modeStream &&
+		Elem{&p.tree, 0}.Is("stream", nsStream)
+}
+
+// resume goes on with an element or header of which bytes are held.
+func (p *Parser) resume(s *State, in []byte, lim *Limits) (Kind, Elem, int, error) {
+	if s.mode < modeStream {
+		return p.resumeOpen(s, in, lim)
+	}
+	depth := s.depth
+	n, done, err := s.advance(in, lim.Depth)
+	if int(s.held)+n > lim.Bytes {
+		err = TooBig
+	}
+	switch {
+	case err != 0:
+		return p.fail(s, err)
+	case done:
+		return p.complete(s, in[:n], lim)
+	case depth == 0 && s.depth > 0:
+		return p.rooted(s, in, lim)
+	}
+	return p.keep(s, in)
+}
+
+// rooted keeps in, with which the start-tag of a top-level element has come.
+func (p *Parser) rooted(s *State, in []byte, lim *Limits) (Kind, Elem, int, error) {
+	if k, e, n, err := p.keep(s, in); err != nil {
+		return k, e, n, err
+	}
+	if bytes.Contains(p.parts.of(s)[:min(int(s.held), 256)], []byte("stream")) {
+		_, err := p.tree.parse(p.parts.of(s), lim, contextAt(s.ctx))
+		if err == errMore && p.reopened(s) {
+			err = Reopened
+		}
+		if err != errMore {
+			return p.fail(s, err)
+		}
+	}
+	return None, Elem{}, len(in), nil
+}
+
+// complete reads an element from what is held and in, which ends it.
+func (p *Parser) complete(s *State, in []byte, lim *Limits) (Kind, Elem, int, error) {
+	p.whole = append(append(p.whole[:0], p.parts.of(s)...), in...)
+	p.parts.drop(s)
+	s.frame = inText
+	k, e, n, err := p.fresh(s, p.whole, lim)
+	if err != nil {
+		return None, Elem{}, 0, err
+	}
+	if n != len(p.whole) || k == None {
+		return p.fail(s, NotWellFormed)
+	}
+	return k, e, len(in), nil
+}
+
+// open reads a stream header.
+func (p *Parser) open(s *State, in []byte, lim *Limits) (Kind, Elem, int, error) {
+	t := &p.tree
+	t.reset(in[:min(len(in), lim.Header)], frameless)
+	n, err := t.header(lim, s.mode == modeSpaced)
+	if err == errMore && len(in) > lim.Header {
+		err = TooBig
+	}
+	if err == 0 {
+		s.ctx, err = internContext(t)
+	}
+	switch err {
+	case 0:
+		s.mode = modeStream
+		return Header, Elem{t, 0}, n, nil
+	case errMore:
+		return p.keep(s, in)
+	}
+	return p.fail(s, err)
+}
+
+// resumeOpen goes on with a header. It is read anew only when a byte came that
+// can end it, or while it is short.
+func (p *Parser) resumeOpen(s *State, in []byte, lim *Limits) (Kind, Elem, int, error) {
+	held := int(s.held)
+	p.whole = append(append(p.whole[:0], p.parts.of(s)...), in...)
+	if held > 64 && len(p.whole) <= lim.Header && bytes.IndexByte(in, '>') < 0 {
+		return p.keep(s, in)
+	}
+	t := &p.tree
+	t.reset(p.whole[:min(len(p.whole), lim.Header)], frameless)
+	if _, err := t.header(lim, s.mode == modeSpaced); err == errMore && len(p.whole) <= lim.Header {
+		return p.keep(s, in)
+	}
+	p.parts.drop(s)
+	k, e, n, fault := p.open(s, p.whole, lim)
+	return k, e, n - held, fault
+}
