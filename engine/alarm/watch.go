@@ -1,0 +1,222 @@
+package alarm
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"meerkat/tune"
+)
+
+const (
+	// tick is how often a Watch looks for events.
+	tick = time.Second
+	// probeEvery is how often it looks at disk, files and certificates.
+	probeEvery = 10 * time.Second
+	// quiet is how long an event must not come again for its alarm to clear.
+	quiet = time.Minute
+
+	// A certificate's end is told this long before.
+	certificateWarning  = 14 * 24 * time.Hour
+	certificateCritical = 2 * 24 * time.Hour
+)
+
+// Cert is what a Watch knows of a certificate.
+type Cert struct {
+	Name string // the domain
+	Ends time.Time
+}
+
+// Sources is what a Watch looks at, from a goroutine of its own.
+type Sources struct {
+	Data     string        // directory whose disk is watched; "" is none
+	DiskFree func() uint64 // bytes below which the disk alarm rises; 0 is never
+	Certs    func() []Cert
+	Files    tune.Files
+
+	free  func(path string) (uint64, error) // for tests; nil is tune.Free
+	files func() (int, error)               // for tests; nil is tune.OpenFiles
+}
+
+// Watch raises and clears the alarms of a board by what happens and by what it
+// looks up.
+type Watch struct {
+	board *Board
+	src   Sources
+	slow  event
+	store event
+	next  time.Time // of the next probe
+}
+
+// event is something that happens, reported by atomics only, so that a loop may
+// report its own slowness.
+type event struct {
+	n      atomic.Uint64 // times it happened
+	detail atomic.Pointer[string]
+	worst  atomic.Int64 // ns, since the alarm rose
+
+	seen uint64    // of n, by the watcher
+	last time.Time // when the watcher saw n grow
+}
+
+// NewWatch makes a watcher of src for board. Run starts it.
+func NewWatch(board *Board, src Sources) *Watch {
+	if src.free == nil {
+		src.free = tune.Free
+	}
+	if src.files == nil {
+		src.files = tune.OpenFiles
+	}
+	return &Watch{board: board, src: src}
+}
+
+// SlowTurn reports a turn of a loop that took d. It is called on that loop and
+// neither locks nor allocates.
+func (w *Watch) SlowTurn(_ int, d time.Duration) {
+	for {
+		worst := w.slow.worst.Load()
+		if int64(d) <= worst || w.slow.worst.CompareAndSwap(worst, int64(d)) {
+			break
+		}
+	}
+	w.slow.n.Add(1)
+}
+
+// StoreFailed reports a commit that failed.
+func (w *Watch) StoreFailed(err error) {
+	text := err.Error()
+	w.store.detail.Store(&text)
+	w.store.n.Add(1)
+}
+
+// Run watches until ctx ends.
+func (w *Watch) Run(ctx context.Context) {
+	t := time.NewTicker(tick)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-t.C:
+			w.look(now)
+		}
+	}
+}
+
+// look judges everything once.
+func (w *Watch) look(now time.Time) {
+	w.judgeSlowTurn(now)
+	w.judgeStore(now)
+	if now.Before(w.next) {
+		return
+	}
+	w.next = now.Add(probeEvery)
+	w.judgeDisk(now)
+	w.judgeFiles(now)
+	w.judgeCertificates(now)
+}
+
+// happens says whether e has happened within the last quiet time, and how often
+// since the last look.
+func (e *event) happens(now time.Time) (recent bool, fresh uint64) {
+	n := e.n.Load()
+	fresh, e.seen = n-e.seen, n
+	if fresh > 0 {
+		e.last = now
+	}
+	return n > 0 && now.Sub(e.last) < quiet, fresh
+}
+
+func (w *Watch) judgeSlowTurn(now time.Time) {
+	recent, _ := w.slow.happens(now)
+	if !recent {
+		w.slow.worst.Store(0)
+		w.board.Set(now, SlowTurn, None, "", "")
+		return
+	}
+	text := fmt.Sprintf("an event loop stood still for %v; every user on it waited", time.Duration(w.slow.worst.Load()).Round(time.Millisecond))
+	w.board.Set(now, SlowTurn, Warning, text, "look for other programs that take the CPU (top), for swapping (vmstat 1) and for a slow disk (iostat -x 1)")
+}
+
+func (w *Watch) judgeStore(now time.Time) {
+	recent, fresh := w.store.happens(now)
+	if !recent {
+		w.board.Set(now, Store, None, "", "")
+		return
+	}
+	if fresh == 0 {
+		return
+	}
+	w.board.Set(now, Store, Critical, "the store cannot write: "+*w.store.detail.Load(),
+		"look at the disk of the data directory: df -h, dmesg | tail")
+}
+
+// judgeDisk rises below the limit, gets critical below a quarter of it, and
+// clears at 1.25 times.
+func (w *Watch) judgeDisk(now time.Time) {
+	limit := w.src.DiskFree()
+	if w.src.Data == "" || limit == 0 {
+		w.board.Set(now, Disk, None, "", "")
+		return
+	}
+	free, err := w.src.free(w.src.Data)
+	if err != nil {
+		w.board.Set(now, Disk, Critical, err.Error(), "look at the data directory: ls -ld "+w.src.Data)
+		return
+	}
+	to := rise(w.board.Level(Disk), -float64(free), -float64(limit), -float64(limit/4), -1.25*float64(limit))
+	w.board.Set(now, Disk, to, fmt.Sprintf("the disk of %s has %d MiB free, wanted are %d MiB", w.src.Data, free>>20, limit>>20),
+		"make room on it, or move the data directory to a larger disk; writes are refused when it is full")
+}
+
+// judgeFiles rises at 90 % of the limit, gets critical at 98 % and clears at
+// 80 %.
+func (w *Watch) judgeFiles(now time.Time) {
+	limit := float64(w.src.Files.Limit)
+	open, err := w.src.files()
+	if err != nil || limit == 0 {
+		return // nothing is known, so nothing is claimed
+	}
+	to := rise(w.board.Level(Files), float64(open), 0.9*limit, 0.98*limit, 0.8*limit)
+	w.board.Set(now, Files, to, fmt.Sprintf("%d of %d open files are in use; new connections wait when none is left", open, w.src.Files.Limit),
+		fmt.Sprintf("systemctl edit meerkat, add under [Service]: LimitNOFILE=%d, then restart", 2*w.src.Files.Limit))
+}
+
+// judgeCertificates tells of the certificate that ends first.
+func (w *Watch) judgeCertificates(now time.Time) {
+	var first Cert
+	for _, c := range w.src.Certs() {
+		if first.Ends.IsZero() || c.Ends.Before(first.Ends) {
+			first = c
+		}
+	}
+	to, left := None, first.Ends.Sub(now)
+	switch {
+	case first.Ends.IsZero() || left >= certificateWarning:
+	case left >= certificateCritical:
+		to = Warning
+	default:
+		to = Critical
+	}
+	text := fmt.Sprintf("the certificate of %s ends in %d days (%s)", first.Name, left/(24*time.Hour), first.Ends.Format(time.DateOnly))
+	if left < 0 {
+		text = fmt.Sprintf("the certificate of %s ended on %s; clients refuse it", first.Name, first.Ends.Format(time.DateOnly))
+	}
+	w.board.Set(now, Certificate, to, text, "renew it, then: systemctl reload meerkat")
+}
+
+// rise is the level of a value that is bad when high. From a level it falls
+// only below clear.
+func rise(is Level, value, warning, critical, clear float64) Level {
+	switch {
+	case value > critical:
+		return Critical
+	case value > warning:
+		return max(is, Warning)
+	case value > clear:
+		return is
+	default:
+		return None
+	}
+}
