@@ -24,6 +24,8 @@ type scene struct {
 	freeErr error
 	open    int
 	certs   []Cert
+	failed  uint64 // commits
+	stopped bool
 }
 
 func newScene(t *testing.T) *scene {
@@ -33,9 +35,10 @@ func newScene(t *testing.T) *scene {
 	})
 	s.Watch = NewWatch(board, Sources{
 		Data: "/data", DiskFree: func() uint64 { return 1 << 30 }, Files: tune.Files{Limit: 1000},
-		Certs: func() []Cert { return s.certs },
-		free:  func(string) (uint64, error) { return s.free, s.freeErr },
-		files: func() (int, error) { return s.open, nil },
+		Certs:   func() []Cert { return s.certs },
+		Commits: func() (uint64, bool) { return s.failed, s.stopped },
+		free:    func(string) (uint64, error) { return s.free, s.freeErr },
+		files:   func() (int, error) { return s.open, nil },
 	})
 	return s
 }
@@ -80,17 +83,24 @@ func TestSlowTurnDoesNotAllocate(t *testing.T) {
 
 func TestStoreFailureIsCriticalUntilQuiet(t *testing.T) {
 	s := newScene(t)
-	s.StoreFailed(errors.New("write main.db: no space left on device"))
-	s.after(0, "store critical")
-	s.logged("level=ERROR")
-	s.logged("no space left on device")
+	s.after(0)
+	s.failed = 1
+	s.after(time.Second, "store critical")
+	s.logged("level=ERROR msg=\"the store cannot write, messages are being refused\" alarm=store")
 	s.after(30 * time.Second)
-	s.StoreFailed(errors.New("again"))
-	s.after(40 * time.Second)
-	if got := s.board.Active(); len(got) != 1 || !strings.HasSuffix(got[0].Text, "again") {
-		t.Errorf("active: got %v, want the latest failure", got)
-	}
-	s.after(time.Minute, "store none")
+	s.failed = 2
+	s.after(29 * time.Second)
+	s.after(59 * time.Second)
+	s.after(time.Second, "store none")
+	s.logged("msg=\"alarm cleared\" alarm=store after=1m59s")
+}
+
+func TestStoreThatStoppedStaysCritical(t *testing.T) {
+	s := newScene(t)
+	s.failed, s.stopped = 1, true
+	s.after(0, "store critical")
+	s.logged("systemctl restart meerkat")
+	s.after(time.Hour)
 }
 
 func TestDiskRisesBelowTheLimitAndClearsWellAboveIt(t *testing.T) {

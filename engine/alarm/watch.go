@@ -34,6 +34,9 @@ type Sources struct {
 	DiskFree func() uint64 // bytes below which the disk alarm rises; 0 is never
 	Certs    func() []Cert
 	Files    tune.Files
+	// Commits is how many commits of the store have failed so far, and whether
+	// it has stopped writing for good. nil is no store.
+	Commits func() (failed uint64, stopped bool)
 
 	free  func(path string) (uint64, error) // for tests; nil is tune.Free
 	files func() (int, error)               // for tests; nil is tune.OpenFiles
@@ -47,17 +50,16 @@ type Watch struct {
 	slow  event
 	store event
 	next  time.Time // of the next probe
+
+	// Reported by atomics only, as it is a loop that reports its own slowness.
+	slowTurns atomic.Uint64
+	slowest   atomic.Int64 // ns, since the alarm rose
 }
 
-// event is something that happens, reported by atomics only, so that a loop may
-// report its own slowness.
+// event is something that is counted when it happens.
 type event struct {
-	n      atomic.Uint64 // times it happened
-	detail atomic.Pointer[string]
-	worst  atomic.Int64 // ns, since the alarm rose
-
-	seen uint64    // of n, by the watcher
-	last time.Time // when the watcher saw n grow
+	seen uint64    // of its count
+	last time.Time // when the count was seen to grow
 }
 
 // NewWatch makes a watcher of src for board. Run starts it.
@@ -75,19 +77,12 @@ func NewWatch(board *Board, src Sources) *Watch {
 // neither locks nor allocates.
 func (w *Watch) SlowTurn(_ int, d time.Duration) {
 	for {
-		worst := w.slow.worst.Load()
-		if int64(d) <= worst || w.slow.worst.CompareAndSwap(worst, int64(d)) {
+		slowest := w.slowest.Load()
+		if int64(d) <= slowest || w.slowest.CompareAndSwap(slowest, int64(d)) {
 			break
 		}
 	}
-	w.slow.n.Add(1)
-}
-
-// StoreFailed reports a commit that failed.
-func (w *Watch) StoreFailed(err error) {
-	text := err.Error()
-	w.store.detail.Store(&text)
-	w.store.n.Add(1)
+	w.slowTurns.Add(1)
 }
 
 // Run watches until ctx ends.
@@ -117,39 +112,40 @@ func (w *Watch) look(now time.Time) {
 	w.judgeCertificates(now)
 }
 
-// happens says whether e has happened within the last quiet time, and how often
-// since the last look.
-func (e *event) happens(now time.Time) (recent bool, fresh uint64) {
-	n := e.n.Load()
-	fresh, e.seen = n-e.seen, n
-	if fresh > 0 {
-		e.last = now
+// recent says whether the event, which has happened n times by now, happened
+// within the last quiet time.
+func (e *event) recent(now time.Time, n uint64) bool {
+	if n > e.seen {
+		e.seen, e.last = n, now
 	}
-	return n > 0 && now.Sub(e.last) < quiet, fresh
+	return n > 0 && now.Sub(e.last) < quiet
 }
 
 func (w *Watch) judgeSlowTurn(now time.Time) {
-	recent, _ := w.slow.happens(now)
-	if !recent {
-		w.slow.worst.Store(0)
+	if !w.slow.recent(now, w.slowTurns.Load()) {
+		w.slowest.Store(0)
 		w.board.Set(now, SlowTurn, None, "", "")
 		return
 	}
-	text := fmt.Sprintf("an event loop stood still for %v; every user on it waited", time.Duration(w.slow.worst.Load()).Round(time.Millisecond))
+	text := fmt.Sprintf("an event loop stood still for %v; every user on it waited", time.Duration(w.slowest.Load()).Round(time.Millisecond))
 	w.board.Set(now, SlowTurn, Warning, text, "look for other programs that take the CPU (top), for swapping (vmstat 1) and for a slow disk (iostat -x 1)")
 }
 
 func (w *Watch) judgeStore(now time.Time) {
-	recent, fresh := w.store.happens(now)
-	if !recent {
+	if w.src.Commits == nil {
+		return
+	}
+	failed, stopped := w.src.Commits()
+	switch recent := w.store.recent(now, failed); {
+	case stopped:
+		w.board.Set(now, Store, Critical, "the store has stopped writing: it cannot be told what the disk has kept",
+			"look at the disk (dmesg | tail), then: systemctl restart meerkat")
+	case recent:
+		w.board.Set(now, Store, Critical, "the store cannot write, messages are being refused",
+			"look at the disk of the data directory: df -h, dmesg | tail; it goes on by itself")
+	default:
 		w.board.Set(now, Store, None, "", "")
-		return
 	}
-	if fresh == 0 {
-		return
-	}
-	w.board.Set(now, Store, Critical, "the store cannot write: "+*w.store.detail.Load(),
-		"look at the disk of the data directory: df -h, dmesg | tail")
 }
 
 // judgeDisk rises below the limit, gets critical below a quarter of it, and

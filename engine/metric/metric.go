@@ -50,7 +50,7 @@ type Counter struct{ col uint32 }
 // NewCounter declares a counter. help is one sentence with the unit in it.
 func NewCounter(name, help string) *Counter {
 	c := &Counter{col: reserve(1)}
-	register(&family{name: name, help: help, kind: counter, col: c.col, n: 1})
+	register(&family{name: name, help: help, kind: counter, col: c.col})
 	return c
 }
 
@@ -79,7 +79,7 @@ func newVec(k kind, name, help, label string, values []string) CounterVec {
 		panic(fmt.Sprintf("metric: %s needs a label and its values", name))
 	}
 	v := CounterVec{col: reserve(len(values)), n: len(values)}
-	register(&family{name: name, help: help, kind: k, col: v.col, n: v.n, label: label, values: values})
+	register(&family{name: name, help: help, kind: k, col: v.col, label: label, values: values})
 	return v
 }
 
@@ -104,7 +104,7 @@ type Gauge struct{ col uint32 }
 // NewGauge declares a gauge that starts at zero.
 func NewGauge(name, help string) *Gauge {
 	g := &Gauge{col: reserve(1)}
-	register(&family{name: name, help: help, kind: gauge, col: g.col, n: 1})
+	register(&family{name: name, help: help, kind: gauge, col: g.col})
 	return g
 }
 
@@ -143,6 +143,13 @@ func NewCounterFunc(name, help string, fn func() float64) {
 	register(&family{name: name, help: help, kind: counter, fn: fn})
 }
 
+// NewHistogramFunc is NewGaugeFunc for a histogram that is kept elsewhere. fn
+// gives a count for each of bounds, not cumulated, and one for what is above the
+// last.
+func NewHistogramFunc(name, help string, bounds []float64, fn func() (counts []uint64, sum float64)) {
+	register(&family{name: name, help: help, kind: histogram, bounds: bounds, hist: fn})
+}
+
 // Histogram counts observations by size. Its columns are one for each bound,
 // one for what is above the last, and the sum as bits of a float64.
 type Histogram struct {
@@ -159,7 +166,7 @@ func NewHistogram(name, help string, bounds []float64) *Histogram {
 		}
 	}
 	h := &Histogram{col: reserve(len(bounds) + 2), bounds: bounds}
-	register(&family{name: name, help: help, kind: histogram, col: h.col, n: len(bounds) + 2, bounds: bounds})
+	register(&family{name: name, help: help, kind: histogram, col: h.col, bounds: bounds})
 	return h
 }
 

@@ -104,7 +104,13 @@ func TestFunctionsAreReadOnDemandAndReplaced(t *testing.T) {
 	NewGaugeFunc("meerkat_test_queue_entries", "Queue in tests.", func() float64 { return 1 })
 	NewGaugeFunc("meerkat_test_queue_entries", "Queue in tests.", func() float64 { return 2 })
 	NewCounterFunc("meerkat_test_commits_total", "Commits in tests.", func() float64 { return 3 })
+	NewHistogramFunc("meerkat_test_commit_seconds", "Commits in tests.", []float64{1, 2}, func() ([]uint64, float64) {
+		return []uint64{4, 0, 1}, 9
+	})
 	s := Snapshot()
+	if s["meerkat_test_commit_seconds_count"] != 5 || s["meerkat_test_commit_seconds_sum"] != 9 {
+		t.Errorf("histogram: got %v, %v, want 5, 9", s["meerkat_test_commit_seconds_count"], s["meerkat_test_commit_seconds_sum"])
+	}
 	if s["meerkat_test_queue_entries"] != 2 || s["meerkat_test_commits_total"] != 3 {
 		t.Errorf("got %v and %v, want 2 and 3", s["meerkat_test_queue_entries"], s["meerkat_test_commits_total"])
 	}

@@ -26,11 +26,11 @@ type family struct {
 	name, help string
 	kind       kind
 	col        uint32
-	n          int // columns
 	label      string
 	values     []string
 	bounds     []float64
 	fn         func() float64
+	hist       func() (counts []uint64, sum float64)
 	desc       *prometheus.Desc
 }
 
@@ -74,12 +74,15 @@ func register(f *family) {
 	switch {
 	case !found:
 		registry.families = slices.Insert(registry.families, i, f)
-	case f.fn != nil && registry.families[i].fn != nil:
+	case f.onDemand() && registry.families[i].onDemand():
 		registry.families[i] = f
 	default:
 		panic(fmt.Sprintf("metric: %s is declared twice", f.name))
 	}
 }
+
+// onDemand says that a function keeps f's values.
+func (f *family) onDemand() bool { return f.fn != nil || f.hist != nil }
 
 // families is a copy of what is declared now.
 func families() []*family {
@@ -135,13 +138,27 @@ func (f *family) value(i int) float64 {
 
 // histogram gives the buckets cumulated, as Prometheus counts them.
 func (f *family) histogram() (count uint64, total float64, buckets map[float64]uint64) {
+	counts, total := f.counts()
 	buckets = make(map[float64]uint64, len(f.bounds))
-	for i, b := range f.bounds {
-		count += sum(f.col + uint32(i))
-		buckets[b] = count
+	for i, n := range counts {
+		count += n
+		if i < len(f.bounds) {
+			buckets[f.bounds[i]] = count
+		}
 	}
-	count += sum(f.col + uint32(len(f.bounds)))
-	return count, sumFloat(f.col + uint32(len(f.bounds)+1)), buckets
+	return count, total, buckets
+}
+
+// counts gives the buckets as they are counted.
+func (f *family) counts() (counts []uint64, total float64) {
+	if f.hist != nil {
+		return f.hist()
+	}
+	counts = make([]uint64, len(f.bounds)+1)
+	for i := range counts {
+		counts[i] = sum(f.col + uint32(i))
+	}
+	return counts, sumFloat(f.col + uint32(len(counts)))
 }
 
 // Snapshot is every metric by name, with {label="value"} where it has one. A
