@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"meerkat/engine/account"
+	"meerkat/engine/auth"
 	"meerkat/engine/config"
 	"meerkat/engine/jid"
 	"meerkat/engine/loop"
@@ -18,7 +19,8 @@ type Env struct {
 	Loop     *loop.Loop
 	Store    *store.Store
 	Config   *config.Config // of now; a reload puts another one here
-	Accounts *account.Table // accounts of this loop that have sessions or work
+	Accounts *account.Table // accounts of this loop that have sessions
+	Users    *auth.Accounts // all accounts there are
 	Log      *slog.Logger
 	Router   Router
 
@@ -44,10 +46,16 @@ type Router interface {
 	// Send is Route for a stanza that is bytes already: jabber:client, with
 	// from, to and type in place.
 	Send(to jid.JID, b []byte)
+	// SendFor is Send for something that s began: an answer to s waits for it.
+	SendFor(s *account.Session, to jid.JID, b []byte)
 	// Spread sends presence, bytes without to, from one of our accounts to
 	// many bare JIDs, one packet a loop. each calls yield for every target, with
 	// how it is meant: ops of package route.
 	Spread(b []byte, each func(yield func(bare []byte, op Op)))
+	// Remove ends an account of this loop: its sessions, all that is stored,
+	// its contacts' view of it. done runs when that is stored, before the
+	// sessions are closed.
+	Remove(owner jid.JID, done func(err error))
 	// Run runs fn as a handler: what it routes is handled when it returns.
 	Run(fn func())
 	account.Settler
@@ -201,6 +209,9 @@ func (r *Request) Error(err error) {
 	}
 	r.Fail(cond, "")
 }
+
+// Drop ends the request without an answer.
+func (r *Request) Drop() { r.release() }
 
 func (r *Request) release() {
 	if r.c.Session != nil {

@@ -35,9 +35,11 @@ type Feature struct {
 	Outbound, Inbound       Stage
 	PresenceOut, PresenceIn Stage
 
-	Bound   func(c *Ctx)                       // a session is bound
-	Unbound func(c *Ctx)                       // a session is gone; it is out of its account already
-	Removed func(c *Ctx, done func(err error)) // the account c.Owner is being removed: forget it, tell its contacts
+	Bound   func(c *Ctx) // a session is bound
+	Unbound func(c *Ctx) // a session is gone; it is out of its account already
+	// Removed prepares for the removal of the account c.Owner, whose data is
+	// still there; what it returns, if not nil, runs when it is not any more.
+	Removed func(c *Ctx) func()
 }
 
 // Verdict is what a Stage decides.

@@ -10,10 +10,10 @@ import (
 
 // Kinds of packets between routers.
 const (
-	kindStanza uint8 = iota + 1 // B is a stanza with from and to
-	kindSpread                  // B is presence with from; X its targets, see spread.go
-	kindSettle                  // Ref is a *settling to be told when this loop has stored what came before
-	kindSettled                 // Ref is a *settling: one loop has
+	kindStanza  uint8 = iota + 1 // B is a stanza with from and to
+	kindSpread                   // B is presence with from; X its targets, see spread.go
+	kindSettle                   // Ref is a *settling to be told when this loop has stored what came before
+	kindSettled                  // Ref is a *settling: one loop has
 )
 
 // receive is where packets from other loops arrive.

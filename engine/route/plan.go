@@ -14,17 +14,15 @@ type iqKey struct {
 	set          bool
 }
 
-type iqHandler struct {
-	to     feature.Target
-	handle func(*feature.Ctx, *stanza.Stanza)
-}
+// iqHandlers has one handler for each bit of feature.Target.
+type iqHandlers [3]func(*feature.Ctx, *stanza.Stanza)
 
 // NewPlan takes the handlers of all features. It panics if two want the same
 // element: that is our own bug.
 func NewPlan(hosts []string, features []feature.Feature) *Plan {
 	p := &Plan{
 		Hosts:  make(map[string]bool),
-		iq:     make(map[iqKey]iqHandler),
+		iq:     make(map[iqKey]*iqHandlers),
 		nonza:  make(map[string]func(*feature.Ctx, xml.Elem)),
 		spaces: make(map[string]bool),
 	}
@@ -55,17 +53,40 @@ func (p *Plan) add(f *feature.Feature) {
 	if f.Bound != nil {
 		p.Bound = append(p.Bound, f.Bound)
 	}
+	if f.Removed != nil {
+		p.removed = append(p.removed, f.Removed)
+	}
 	if f.Unbound != nil {
 		p.Unbound = append(p.Unbound, f.Unbound)
 	}
 }
 
 func (p *Plan) addIQ(name string, k iqKey, q feature.IQ) {
-	if _, taken := p.iq[k]; taken {
-		panic(fmt.Sprintf("route: %s is a second handler of %v", name, k))
+	hs := p.iq[k]
+	if hs == nil {
+		hs = new(iqHandlers)
+		p.iq[k] = hs
 	}
-	p.iq[k] = iqHandler{q.To, q.Handle}
+	for i := range hs {
+		if q.To&(1<<i) == 0 {
+			continue
+		}
+		if hs[i] != nil {
+			panic(fmt.Sprintf("route: %s is a second handler of %v", name, k))
+		}
+		hs[i] = q.Handle
+	}
 	p.spaces[q.Space] = true
+}
+
+// find returns the handler for the target, the account's before the server's.
+func (hs *iqHandlers) find(target feature.Target) func(*feature.Ctx, *stanza.Stanza) {
+	for i := len(hs) - 1; hs != nil && i >= 0; i-- {
+		if target&(1<<i) != 0 && hs[i] != nil {
+			return hs[i]
+		}
+	}
+	return nil
 }
 
 // answerIQ lets the handler of q's payload answer, if it answers for target.
@@ -74,9 +95,9 @@ func (p *Plan) addIQ(name string, k iqKey, q feature.IQ) {
 // is not.
 func (r *Router) answerIQ(c *feature.Ctx, q *stanza.Stanza, target feature.Target) {
 	pl := q.Payload()
-	h, ok := r.iq[iqKey{string(pl.Space()), string(pl.Local()), q.Type == stanza.Set}]
-	if ok && h.to&target != 0 {
-		h.handle(c, q)
+	hs := r.iq[iqKey{string(pl.Space()), string(pl.Local()), q.Type == stanza.Set}]
+	if h := hs.find(target); h != nil {
+		h(c, q)
 		return
 	}
 	cond := stanza.ServiceUnavailable

@@ -23,7 +23,9 @@ type Plan struct {
 	Inbound, PresenceIn   []feature.Stage
 	Bound, Unbound        []func(*feature.Ctx)
 
-	iq     map[iqKey]iqHandler
+	removed []func(*feature.Ctx) func()
+
+	iq     map[iqKey]*iqHandlers
 	nonza  map[string]func(*feature.Ctx, xml.Elem)
 	spaces map[string]bool
 
@@ -108,6 +110,12 @@ func (r *Router) Send(to jid.JID, b []byte) {
 	p.Kind = kindStanza
 	p.B = append(p.B[:0], b...)
 	r.dispatch(to, p, true)
+}
+
+// SendFor is Send for something that s began: an answer to s waits for it.
+func (r *Router) SendFor(s *account.Session, to jid.JID, b []byte) {
+	s.Unsettled |= 1 << (r.home(to).env.Loop.Index & 63)
+	r.Send(to, b)
 }
 
 // dispatch sends p to to's loop. p is freed, or answered, if that is not ours.

@@ -1,0 +1,160 @@
+// Package disco says what the server and its accounts can do (XEP-0030 2.5.0),
+// and sums that up for entity capabilities (XEP-0115 1.6.0).
+package disco
+
+import (
+	"crypto/sha1"
+	"encoding/base64"
+	"slices"
+	"strings"
+
+	"meerkat/engine/feature"
+	"meerkat/engine/roster"
+	"meerkat/engine/stanza"
+	"meerkat/store"
+	"meerkat/xml"
+)
+
+const (
+	infoSpace  = "http://jabber.org/protocol/disco#info"
+	itemsSpace = "http://jabber.org/protocol/disco#items"
+	capsSpace  = "http://jabber.org/protocol/caps"
+	node       = "https://meerkat.im"
+)
+
+// info is an answer, the same for everybody.
+type info struct {
+	identities []feature.Identity
+	features   []string
+}
+
+type feat struct {
+	server, account info
+	ver             string // of server, XEP-0115 §5.1
+}
+
+// New returns the feature. It announces others, so it comes after them in the
+// list; its own names are in.
+func New(others []feature.Feature) feature.Feature {
+	f := &feat{
+		server:  info{identities: []feature.Identity{{Category: "server", Type: "im", Name: "Meerkat"}}},
+		account: info{identities: []feature.Identity{{Category: "account", Type: "registered"}}},
+	}
+	self := []string{infoSpace, itemsSpace}
+	f.server.features = append(f.server.features, capsSpace)
+	f.server.features = append(f.server.features, self...)
+	f.account.features = append(f.account.features, self...)
+	for i := range others {
+		f.server.identities = append(f.server.identities, others[i].Identity...)
+		f.server.features = append(f.server.features, others[i].Disco...)
+		f.account.features = append(f.account.features, others[i].AccountDisco...)
+	}
+	f.server.sort()
+	f.account.sort()
+	f.ver = f.server.ver()
+	return feature.Feature{
+		Name: "disco",
+		Spec: "XEP-0030, XEP-0115",
+		IQ: []feature.IQ{
+			feature.GetIQ(feature.Server, infoSpace, "query", f.serverInfo),
+			feature.GetIQ(feature.Server, itemsSpace, "query", f.serverItems),
+			feature.GetIQ(feature.Own|feature.Other, infoSpace, "query", f.accountInfo),
+			feature.GetIQ(feature.Own|feature.Other, itemsSpace, "query", f.accountItems),
+		},
+		Stream: []feature.StreamFeature{{Bound: true, Append: f.caps}},
+	}
+}
+
+func (i *info) sort() {
+	slices.Sort(i.features)
+	i.features = slices.Compact(i.features)
+	slices.SortFunc(i.identities, func(a, b feature.Identity) int {
+		return strings.Compare(a.Category+"/"+a.Type+"//"+a.Name, b.Category+"/"+b.Type+"//"+b.Name)
+	})
+}
+
+// ver is the verification string of XEP-0115 §5.1, hashed.
+func (i *info) ver() string {
+	var s strings.Builder
+	for _, id := range i.identities {
+		s.WriteString(id.Category + "/" + id.Type + "//" + id.Name + "<")
+	}
+	for _, f := range i.features {
+		s.WriteString(f + "<")
+	}
+	sum := sha1.Sum([]byte(s.String()))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// caps announces the server's own capabilities in its stream features
+// (XEP-0115 §6.3).
+func (f *feat) caps(_ *feature.Ctx, b *xml.Builder, _ string) {
+	b.Start("c", capsSpace).Attr("hash", "sha-1").Attr("node", node).Attr("ver", f.ver).End()
+}
+
+// serverInfo knows one node: its own capabilities (XEP-0115 §6.2).
+func (f *feat) serverInfo(c *feature.Ctx, q *stanza.Stanza) {
+	n := q.Payload().Attr("node")
+	if len(n) > 0 && string(n) != node+"#"+f.ver {
+		c.Fail(q, stanza.ItemNotFound, "")
+		return
+	}
+	f.server.answer(c, q, infoSpace)
+}
+
+func (f *feat) serverItems(c *feature.Ctx, q *stanza.Stanza) { noItems(c, q) }
+
+// accountInfo tells the owner and those who get the account's presence; to
+// others an account looks like one that does not exist (XEP-0030 §8).
+func (f *feat) accountInfo(c *feature.Ctx, q *stanza.Stanza) {
+	switch {
+	case !trusted(c, q):
+		c.Fail(q, stanza.ServiceUnavailable, "")
+	case len(q.Payload().Attr("node")) > 0:
+		c.Fail(q, stanza.ItemNotFound, "")
+	default:
+		f.account.answer(c, q, infoSpace)
+	}
+}
+
+// accountItems lists nothing yet: what an account offers as items are nodes.
+func (f *feat) accountItems(c *feature.Ctx, q *stanza.Stanza) {
+	if !trusted(c, q) {
+		c.Fail(q, stanza.ServiceUnavailable, "")
+		return
+	}
+	noItems(c, q)
+}
+
+func noItems(c *feature.Ctx, q *stanza.Stanza) {
+	if len(q.Payload().Attr("node")) > 0 {
+		c.Fail(q, stanza.ItemNotFound, "")
+		return
+	}
+	c.Result(q, func(b *xml.Builder) { b.Start("query", itemsSpace).End() })
+}
+
+func trusted(c *feature.Ctx, q *stanza.Stanza) (ok bool) {
+	if q.From.BareString() == c.Owner.String() {
+		return true
+	}
+	c.View(func(tx *store.Tx) {
+		it, found := roster.Load(tx, c.Owner.String()).Find(q.From.BareString())
+		ok = found && it.State&roster.From != 0 && c.Users.Exists(tx, c.Owner)
+	})
+	return ok
+}
+
+func (i *info) answer(c *feature.Ctx, q *stanza.Stanza, space string) {
+	n := string(q.Payload().Attr("node"))
+	c.Result(q, func(b *xml.Builder) {
+		b.Start("query", space).OptAttr("node", n)
+		for _, id := range i.identities {
+			b.Start("identity", "").Attr("category", id.Category).Attr("type", id.Type).OptAttr("name", id.Name).End()
+		}
+		for _, name := range i.features {
+			b.Start("feature", "").Attr("var", name).End()
+		}
+		b.End()
+	})
+}

@@ -1,0 +1,60 @@
+package engine
+
+import (
+	"time"
+
+	"meerkat/engine/account"
+	"meerkat/engine/config"
+	"meerkat/engine/feature"
+	"meerkat/engine/feature/disco"
+	"meerkat/engine/feature/entitytime"
+	"meerkat/engine/feature/last"
+	"meerkat/engine/feature/offline"
+	"meerkat/engine/feature/ping"
+	"meerkat/engine/feature/presence"
+	"meerkat/engine/feature/register"
+	"meerkat/engine/feature/rosters"
+	"meerkat/engine/feature/session"
+	"meerkat/engine/feature/version"
+)
+
+// features are all there are. The order of stages is in order.go.
+type features struct {
+	offline  *offline.Feature
+	presence feature.Feature
+	last     feature.Feature
+	kept     feature.Feature // offline's declaration
+
+	list    []feature.Feature
+	preAuth []feature.PreAuth
+}
+
+func newFeatures(cfg *config.Config, loops int, release string, started time.Time) *features {
+	var flags account.Flags
+	f := &features{presence: presence.New(), last: last.New(started)}
+	f.kept, f.offline = offline.New(&flags, loops)
+	reg, preReg := register.New(&cfg.Limits)
+	f.list = []feature.Feature{
+		rosters.New(),
+		f.presence,
+		f.kept,
+		session.New(),
+		ping.New(),
+		version.New(release),
+		entitytime.New(),
+		f.last,
+		reg,
+	}
+	f.list = append(f.list, disco.New(f.list))
+	f.preAuth = []feature.PreAuth{preReg}
+	return f
+}
+
+// stream is what the features add to the stream features.
+func (f *features) stream() []feature.StreamFeature {
+	var s []feature.StreamFeature
+	for i := range f.list {
+		s = append(s, f.list[i].Stream...)
+	}
+	return s
+}

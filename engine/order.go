@@ -1,0 +1,35 @@
+package engine
+
+import (
+	"meerkat/engine/feature"
+	"meerkat/engine/route"
+)
+
+// The way of every stanza through the features. The order is written here and
+// nowhere else.
+
+// outbound is what a message from one of our sessions passes.
+func (f *features) outbound() []feature.Stage { return nil }
+
+// inbound is what a message for one of our accounts passes.
+func (f *features) inbound() []feature.Stage {
+	return []feature.Stage{
+		f.offline.Spool, // behind those that are just being handed out
+		route.Deliver,   // to resources, by type and priority: RFC 6121 §8.5
+		f.offline.Keep,  // only if nobody has it
+	}
+}
+
+// presenceOut is what presence from one of our sessions passes.
+func (f *features) presenceOut() []feature.Stage {
+	return []feature.Stage{
+		f.presence.PresenceOut, // state, broadcast, subscriptions
+		f.last.PresenceOut,     // the time of a logout
+		f.kept.PresenceOut,     // messages kept for who has just come
+	}
+}
+
+// presenceIn is what presence for one of our accounts passes.
+func (f *features) presenceIn() []feature.Stage {
+	return []feature.Stage{f.presence.PresenceIn}
+}
