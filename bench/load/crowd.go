@@ -1,0 +1,152 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Crowd is some users of one server, on as many threads as its Target says.
+// Its methods may be called from one goroutine at a time.
+type Crowd struct {
+	target Target
+	loops  []*loop
+}
+
+// New makes a crowd that is all offline, and does nothing until Do.
+func New(t Target) (*Crowd, error) {
+	if _, ok := hashes[t.Mech]; !ok && t.Mech != "PLAIN" && !t.Raw {
+		return nil, fmt.Errorf("load: mechanism %q is not known", t.Mech)
+	}
+	if t.Users < 1 || t.Layout.Block < 2 || t.First%t.Layout.Block != 0 {
+		return nil, errors.New("load: a crowd has users, and begins with a block of the layout")
+	}
+	if t.Timeout == 0 {
+		t.Timeout = time.Minute
+	}
+	c := &Crowd{target: t}
+	for _, p := range c.parts() {
+		l, err := newLoop(&c.target, t.First+p.first, p.users)
+		if err != nil {
+			c.Close()
+			return nil, err
+		}
+		c.loops = append(c.loops, l)
+	}
+	return c, nil
+}
+
+type part struct{ first, users int }
+
+// parts deals whole blocks to threads.
+func (c *Crowd) parts() []part {
+	block, users := c.target.Layout.Block, c.target.Users
+	blocks := (users + block - 1) / block
+	threads := max(1, min(c.target.Threads, blocks))
+	var ps []part
+	for i := range threads {
+		from, to := i*blocks/threads*block, min((i+1)*blocks/threads*block, users)
+		ps = append(ps, part{from, to - from})
+	}
+	return ps
+}
+
+// Do has the crowd do j from now on.
+func (c *Crowd) Do(j Job) error {
+	if m := j.Message; m != nil && (m.Users%2 != 0 || m.Users > c.target.Users || m.Body > len(padding)) {
+		return errors.New("load: conversations need an even number of users, not more than there are, and bodies under 64 kB")
+	}
+	for i, l := range c.loops {
+		mine := c.share(j, i)
+		l.call(func() { l.do(mine) })
+	}
+	return nil
+}
+
+// share is the part of j that loop i does. Users go to the first loops, rates
+// by how many of the users are the loop's.
+func (c *Crowd) share(j Job, i int) Job {
+	l := c.loops[i]
+	before := l.first - c.target.First
+	mine := func(users int) int { return min(max(users-before, 0), len(l.conns)) }
+	if p := j.Login; p != nil && mine(p.Users) > 0 {
+		own := *p
+		own.Users = mine(p.Users)
+		own.Rate = p.Rate * float64(own.Users) / float64(p.Users)
+		own.Parallel = max(1, p.Parallel*own.Users/p.Users)
+		j.Login = &own
+	} else {
+		j.Login = nil
+	}
+	if p := j.Message; p != nil && mine(p.Users) > 0 {
+		own := *p
+		own.Users = mine(p.Users)
+		own.Rate = p.Rate * float64(own.Users) / float64(p.Users)
+		j.Message = &own
+	} else {
+		j.Message = nil
+	}
+	if p := j.Presence; p != nil && mine(p.Users) > 0 {
+		own := *p
+		own.Users = mine(p.Users)
+		own.Rate = p.Rate * float64(own.Users) / float64(p.Users)
+		own.Window = max(1, p.Window*own.Users/p.Users)
+		j.Presence = &own
+	} else {
+		j.Presence = nil
+	}
+	return j
+}
+
+func (l *loop) do(j Job) {
+	l.setLogin(j.Login)
+	l.setMessage(j.Message)
+	l.setPresence(j.Presence)
+	if l.logins.every > 0 || l.talking.every > 0 || l.telling.every > 0 {
+		l.pace(busyPeriod)
+	} else {
+		l.pace(idlePeriod)
+	}
+}
+
+// Stats says what was counted up to now.
+func (c *Crowd) Stats() Stats {
+	var all Stats
+	for _, l := range c.loops {
+		l.call(func() { all.Add(l.snapshot()) })
+	}
+	return all
+}
+
+func (l *loop) snapshot() Stats {
+	s := l.stats
+	s.Online, s.LoggingIn = l.online, l.loggingIn
+	for i := range l.conns {
+		c := &l.conns[i]
+		s.InFlight += uint64(len(c.talk.got.missing)) + uint64(c.change.want-c.change.got)
+		if i^1 < len(l.conns) {
+			s.InFlight += uint64(l.neighbour(c).talk.sent - c.talk.got.next)
+		}
+	}
+	return s
+}
+
+// Drain stops all sending and waits until nothing is in flight, at most for d.
+func (c *Crowd) Drain(d time.Duration) (Stats, error) {
+	if err := c.Do(Job{}); err != nil {
+		return Stats{}, err
+	}
+	for end := time.Now().Add(d); ; time.Sleep(time.Millisecond) {
+		if s := c.Stats(); s.InFlight == 0 || time.Now().After(end) {
+			return s, nil
+		}
+	}
+}
+
+// Close ends every connection, without a word.
+func (c *Crowd) Close() {
+	for _, l := range c.loops {
+		l.call(func() { l.stopped = true })
+		<-l.ended
+	}
+}

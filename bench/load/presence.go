@@ -1,0 +1,137 @@
+package load
+
+import "time"
+
+// change is the last presence change of one user, and how far it has spread.
+type change struct {
+	number    uint32
+	want, got uint16 // contacts that were online, contacts that were told
+	check     uint32 // exclusive or of them all, told ones taken out again
+}
+
+func (c *change) open() bool { return c.got < c.want }
+
+func (l *loop) setPresence(j *PresenceJob) {
+	l.job.Presence = j
+	if j == nil {
+		l.telling.every = 0
+		return
+	}
+	turn := l.telling.turn
+	l.telling = newPacer(j.Rate)
+	l.telling.turn = turn % j.Users
+	for range j.Window {
+		if j.Rate == 0 {
+			l.tellNext()
+		}
+	}
+}
+
+// tell sends what an open loop has due.
+func (l *loop) tell() {
+	for l.job.Presence != nil {
+		at, ok := l.telling.due(now())
+		if !ok {
+			return
+		}
+		c := &l.conns[l.telling.turn]
+		l.telling.turn = (l.telling.turn + 1) % l.job.Presence.Users
+		l.broadcast(c, at)
+	}
+}
+
+// tellNext has the next user change its presence that is not at it. Users far
+// apart follow each other, so that not all is told to the same few.
+func (l *loop) tellNext() {
+	j := l.job.Presence
+	for range j.Users {
+		c := &l.conns[l.telling.turn]
+		l.telling.turn = (l.telling.turn + stride) % j.Users
+		if c.phase == online && !c.change.open() {
+			l.broadcast(c, now())
+			return
+		}
+	}
+}
+
+// stride is a prime above any roster here.
+const stride = 7919
+
+// broadcast changes c's presence. What of the change before was not told by
+// now is lost.
+func (l *loop) broadcast(c *conn, at time.Duration) {
+	if c.phase != online {
+		return
+	}
+	ch := &c.change
+	l.stats.Lost += uint64(ch.want - ch.got)
+	*ch = change{number: ch.number + 1}
+	n := l.first + int(c.i)
+	l.t.Layout.Of(n, func(contact int) {
+		if i := contact - l.first; i >= 0 && i < len(l.conns) && l.conns[i].phase == online {
+			ch.want++
+			ch.check ^= mix(contact)
+		}
+	})
+	l.stats.Changes++
+	l.stats.Wanted += uint64(ch.want)
+	l.other = append(l.other[:0], "<presence><status>"...)
+	l.other = mark{uint32(n), ch.number, at}.append(l.other, 'p')
+	if fill := l.job.Presence.Size - len(l.other) - len("</status></presence>"); fill > 0 {
+		l.other = append(l.other, padding[:fill]...)
+	}
+	l.other = append(l.other, "</status></presence>"...)
+	l.write(c, l.other)
+}
+
+// mix spreads a user's number over 32 bits.
+func mix(n int) uint32 {
+	x := uint32(n)*0x9e3779b1 + 1
+	return (x ^ x>>15) * 0x85ebca6b
+}
+
+// presence judges what c is told of a contact. Presence without a mark is that
+// of a login or logout, and the server tells a user of itself, too.
+func (l *loop) presence(c *conn, el []byte) {
+	if string(attr(el, "type")) == "error" {
+		count(&l.stats.Errors, condition(el), 1)
+		return
+	}
+	m, ok := parseMark(text(el, "status"), 'p')
+	i := int(m.sender) - l.first
+	if !ok || i == int(c.i) {
+		return
+	}
+	if i < 0 || i >= len(l.conns) {
+		l.stats.Damaged++
+		return
+	}
+	l.told(c, &l.conns[i], m, len(el))
+}
+
+func (l *loop) told(c, from *conn, m mark, size int) {
+	ch := &from.change
+	switch {
+	case m.number != ch.number: // behind a later change
+		l.stats.Reordered++
+		return
+	case !ch.open():
+		l.stats.Doubled++
+		return
+	}
+	ch.got++
+	ch.check ^= mix(l.first + int(c.i))
+	l.stats.Told++
+	l.stats.PresenceBytes += uint64(size)
+	l.stats.PresenceLag.Record(now() - m.at)
+	if ch.open() {
+		return
+	}
+	if ch.check != 0 { // as many as wanted, but not those: one twice, one not at all
+		l.stats.Lost++
+		l.stats.Doubled++
+	}
+	if j := l.job.Presence; j != nil && j.Rate == 0 {
+		l.tellNext()
+	}
+}

@@ -1,0 +1,96 @@
+package load
+
+// Stats is what a Crowd has counted since it was made. Counters only rise but
+// Online, LoggingIn, InFlight and Lost, which say what is.
+type Stats struct {
+	Online    int
+	LoggingIn int
+	Logins    uint64
+	LoginTime Hist
+	Failed    map[string]uint64 // logins, by condition
+	Dropped   map[string]uint64 // sessions that the server ended, by condition
+
+	Sent      uint64 // messages
+	Received  uint64 // of those, each once
+	InFlight  uint64 // messages and presence sent and not received yet; see Missing
+	Lost      uint64 // presence given up, because its sender went on to the next change
+	Doubled   uint64
+	Reordered uint64
+	Damaged   uint64            // not what was sent
+	Errors    map[string]uint64 // error stanzas, by condition
+	Latency   Hist              // of messages, from the write (or the time it was due) to the read
+
+	Changes     uint64 // presence changes sent
+	Wanted      uint64 // presence stanzas that contacts are to receive for them
+	Told        uint64 // of those, received once
+	PresenceLag Hist
+
+	BytesIn, BytesOut uint64 // of XML
+	PresenceBytes     uint64 // of the presence stanzas counted in Told
+}
+
+// Add adds what another crowd, or another loop, counted.
+func (s *Stats) Add(o Stats) {
+	s.Online += o.Online
+	s.LoggingIn += o.LoggingIn
+	s.combine(o, func(a, b uint64) uint64 { return a + b })
+	s.LoginTime.Add(o.LoginTime)
+	s.Latency.Add(o.Latency)
+	s.PresenceLag.Add(o.PresenceLag)
+}
+
+// Missing is how many stanzas did not arrive, if no more time is to be given
+// to those in flight.
+func (s Stats) Missing() uint64 { return s.InFlight + s.Lost }
+
+// Since is what was counted after s was o. What is not a counter is as in s.
+func (s Stats) Since(o Stats) Stats {
+	d := Stats{Online: s.Online, LoggingIn: s.LoggingIn}
+	d.combine(s, func(_, b uint64) uint64 { return b })
+	d.combine(o, func(a, b uint64) uint64 { return a - b })
+	d.InFlight = s.InFlight
+	d.LoginTime = s.LoginTime.Since(o.LoginTime)
+	d.Latency = s.Latency.Since(o.Latency)
+	d.PresenceLag = s.PresenceLag.Since(o.PresenceLag)
+	return d
+}
+
+func (s *Stats) combine(o Stats, f func(a, b uint64) uint64) {
+	from := o.counters()
+	for i, c := range s.counters() {
+		*c = f(*c, *from[i])
+	}
+	combineMap(&s.Failed, o.Failed, f)
+	combineMap(&s.Dropped, o.Dropped, f)
+	combineMap(&s.Errors, o.Errors, f)
+}
+
+func (s *Stats) counters() []*uint64 {
+	return []*uint64{
+		&s.Logins, &s.Sent, &s.Received, &s.InFlight, &s.Lost, &s.Doubled, &s.Reordered, &s.Damaged,
+		&s.Changes, &s.Wanted, &s.Told, &s.BytesIn, &s.BytesOut, &s.PresenceBytes,
+	}
+}
+
+func combineMap(m *map[string]uint64, o map[string]uint64, f func(a, b uint64) uint64) {
+	for k, v := range o {
+		count(m, k, 0)
+		(*m)[k] = f((*m)[k], v)
+	}
+}
+
+// count adds n to (*m)[k], making the map when it is first needed.
+func count(m *map[string]uint64, k string, n uint64) {
+	if *m == nil {
+		*m = map[string]uint64{}
+	}
+	(*m)[k] += n
+}
+
+// Sum is all that a map of conditions counts.
+func Sum(m map[string]uint64) (n uint64) {
+	for _, v := range m {
+		n += v
+	}
+	return n
+}

@@ -1,0 +1,94 @@
+package load
+
+import (
+	"fmt"
+	"time"
+)
+
+// TLS says how a stream is encrypted.
+type TLS string
+
+const (
+	Plain    TLS = "none"
+	StartTLS TLS = "starttls"
+	Direct   TLS = "direct" // XEP-0368
+)
+
+// Target is a server and how the clients of one Crowd behave towards it.
+type Target struct {
+	Addr     string // IPv4 host:port
+	Domain   string
+	TLS      TLS
+	Mech     string // PLAIN, SCRAM-SHA-1, SCRAM-SHA-256, SCRAM-SHA-512
+	Password string // of every account
+	Resource string // asked for in bind
+
+	Raw      bool // no XMPP: the floor's programs
+	Pipeline bool // log in with as few writes as the mechanism allows
+	Roster   bool // ask for the roster
+	Presence bool // send initial presence; online means available
+
+	First, Users int           // accounts User(First) to User(First+Users-1)
+	Layout       Layout        // who is in whose roster
+	Threads      int           // event loops
+	Timeout      time.Duration // for one login
+}
+
+// User is the local part of account n.
+func User(n int) string { return fmt.Sprintf("u%07d", n) }
+
+// Layout is who has whom in the roster: within a block of consecutive users,
+// all sit in a ring, and know the nearest on both sides. So a roster's size is
+// free, subscriptions are mutual, and whole blocks can be dealt out to threads
+// and processes.
+type Layout struct {
+	Contacts int // of each user, if its block is large enough
+	Block    int // users
+	Users    int // in all; the last block may be smaller
+}
+
+// Of calls fn with each contact of user n.
+func (l Layout) Of(n int, fn func(contact int)) {
+	start := n / l.Block * l.Block
+	size := min(l.Block, l.Users-start)
+	for i := range min(l.Contacts, size-1) {
+		step := i/2 + 1
+		if i%2 == 1 {
+			step = size - step
+		}
+		fn(start + (n-start+step)%size)
+	}
+}
+
+// Job is what a Crowd shall be doing from now on; what is nil is not done.
+type Job struct {
+	Login    *LoginJob
+	Message  *MessageJob
+	Presence *PresenceJob
+}
+
+// LoginJob brings users online, in the order of their numbers.
+type LoginJob struct {
+	Users    int     // how many of the crowd's are wanted online
+	Rate     float64 // logins a second; 0: as fast as Parallel allows
+	Parallel int     // logins in flight at most
+	Churn    bool    // log out again at once, for ever
+}
+
+// MessageJob has each user talk with its neighbour.
+type MessageJob struct {
+	Users  int     // the crowd's first, an even number
+	Window int     // messages in flight in each pair, each answered by the next: a closed loop
+	Rate   float64 // or messages a second, whatever comes back: an open loop
+	Body   int     // bytes
+	Bare   bool    // address bare JIDs, not full ones
+}
+
+// PresenceJob has users change their presence, which the server tells their
+// contacts.
+type PresenceJob struct {
+	Users  int     // the crowd's first
+	Window int     // changes in flight, each followed by one of another user: a closed loop
+	Rate   float64 // or changes a second: an open loop
+	Size   int     // bytes of the stanza at least
+}
