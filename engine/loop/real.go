@@ -1,0 +1,318 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
+)
+
+// TCP keepalive: a dead peer is noticed after keepIdle + keepCount*keepEvery.
+// XMPP has its own, sooner ones; this is for those that use none.
+const (
+	keepIdle  = 10 * time.Minute
+	keepEvery = 30 * time.Second
+	keepCount = 4
+)
+
+// New starts loops over gnet, a gnet engine each.
+func New(opt Options) (*Group, error) {
+	opt.fill()
+	g := newGroup(opt, time.Now)
+	for i, l := range g.loops {
+		if err := startReal(l, opt); err != nil {
+			for _, started := range g.loops[:i] {
+				started.end()
+			}
+			return nil, fmt.Errorf("loop: start loop %d of %d: %w", i, opt.Loops, err)
+		}
+	}
+	go g.tickAll()
+	return g, nil
+}
+
+// tickAll wakes the loops that have timers due or connections to look after.
+func (g *Group) tickAll() {
+	t := time.NewTicker(Tick)
+	defer t.Stop()
+	for {
+		select {
+		case <-g.stopped:
+			return
+		case now := <-t.C:
+			for _, l := range g.loops {
+				if l.due.Load() <= g.tick(now) {
+					l.deliver(nil)
+				}
+			}
+		}
+	}
+}
+
+// real drives a loop by a gnet engine with one event loop. It is that engine's
+// event handler, and the end of turn that it has executed.
+type real struct {
+	gnet.BuiltinEventEngine
+	l      *Loop
+	client *gnet.Client
+	el     gnet.EventLoop
+	epoll  int  // el's epoll descriptor: gnet cannot pause reading
+	ended  bool // el is gone
+}
+
+func startReal(l *Loop, opt Options) error {
+	r := &real{l: l}
+	l.drv = r
+	client, err := gnet.NewClient(r,
+		gnet.WithNumEventLoop(1),
+		gnet.WithReadBufferCap(opt.ReadBuffer),
+		gnet.WithTCPKeepAlive(keepIdle),
+		gnet.WithTCPKeepInterval(keepEvery),
+		gnet.WithTCPKeepCount(keepCount),
+		gnet.WithLogger(gnetLog{opt.Logger}))
+	if err != nil {
+		return err
+	}
+	r.client = client
+	if err := client.Start(); err != nil {
+		return err
+	}
+	if err := r.findLoop(); err != nil {
+		_ = client.Stop()
+		return err
+	}
+	return nil
+}
+
+// findLoop learns gnet's event loop and its epoll descriptor from a connection
+// made for that and closed again.
+func (r *real) findLoop() error {
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return err
+	}
+	defer ours.Close() // gnet sees the end and closes its side
+	gc, err := r.client.Enroll(theirs)
+	if err != nil {
+		return err
+	}
+	r.el = gc.EventLoop()
+	r.epoll, err = epollOf(gc.Fd())
+	return err
+}
+
+func socketPair() (a, b net.Conn, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	a, errA := fileConn(fds[0])
+	b, errB := fileConn(fds[1])
+	return a, b, errors.Join(errA, errB)
+}
+
+// fileConn makes a net.Conn of fd, which it takes over.
+func fileConn(fd int) (net.Conn, error) {
+	f := os.NewFile(uintptr(fd), "socket")
+	defer f.Close()
+	return net.FileConn(f)
+}
+
+// enroll hands nc to the loop that c goes to, and does not wait for it. m is
+// nil for a new connection. The caller has entered.
+func (g *Group) enroll(nc net.Conn, c *Conn, m *move) {
+	a := &arrival{c: c, m: m, l: c.loop}
+	if m != nil {
+		a.l = m.to
+	}
+	forgetZone(nc.LocalAddr())
+	forgetZone(nc.RemoteAddr())
+	go func() {
+		defer g.enrolled.Done()
+		_, err := a.l.drv.(*real).client.EnrollContext(nc, a)
+		if err != nil || !a.opened {
+			a.l.Post(func() { a.fail(err) })
+		}
+	}()
+}
+
+// enter counts an enrolment, unless the group is stopping.
+func (g *Group) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.stopping {
+		return false
+	}
+	g.enrolled.Add(1)
+	return true
+}
+
+// forgetZone takes the zone out of a link-local address: gnet gives the bytes
+// of that string, which belong to package net, to a pool of buffers.
+func forgetZone(a net.Addr) {
+	if t, ok := a.(*net.TCPAddr); ok {
+		t.Zone = ""
+	}
+}
+
+// arrival is a Conn between two loops, or between accept and its loop.
+type arrival struct {
+	c      *Conn
+	m      *move
+	l      *Loop
+	opened bool
+}
+
+// errEnroll is for a socket that epoll would not take; gnet tells no more.
+var errEnroll = errors.New("loop: epoll refused the socket")
+
+func (a *arrival) fail(err error) {
+	if err == nil {
+		err = errEnroll
+	}
+	a.c.loop = a.l
+	a.l.n.conns++
+	a.l.gone(a.c, err)
+}
+
+// OnOpen is gnet's: a socket has come.
+func (r *real) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
+	a, ok := gc.Context().(*arrival)
+	if !ok {
+		return nil, gnet.None
+	}
+	r.l.begin()
+	a.opened = true
+	c := a.c
+	c.loop, c.sock = r.l, gc
+	gc.SetContext(c)
+	if a.m != nil {
+		c.arrive(a.m)
+	} else {
+		r.l.n.conns++
+		c.open()
+	}
+	r.l.runLocal()
+	return nil, gnet.None
+}
+
+// OnTraffic is gnet's: bytes have come.
+func (r *real) OnTraffic(gc gnet.Conn) gnet.Action {
+	in, _ := gc.Next(-1)
+	if c, ok := gc.Context().(*Conn); ok {
+		r.l.begin()
+		c.input(in)
+		r.l.runLocal()
+	}
+	return gnet.None
+}
+
+// OnClose is gnet's: the other side has ended, or a system call failed. It may
+// come from inside Write.
+func (r *real) OnClose(gc gnet.Conn, err error) gnet.Action {
+	if c, ok := gc.Context().(*Conn); ok {
+		r.l.begin()
+		if errors.Is(err, io.EOF) {
+			err = io.EOF
+		}
+		r.l.gone(c, err)
+	}
+	return gnet.None
+}
+
+// Run is the end of a turn, executed by gnet after the sockets of its poll.
+func (r *real) Run(context.Context) error {
+	r.l.endTurn()
+	return nil
+}
+
+func (r *real) wake() {
+	if !r.ended {
+		_ = r.el.Execute(context.Background(), r)
+	}
+}
+
+func (r *real) interest(c *Conn) {
+	var events uint32
+	if c.state&(paused|moving) == 0 {
+		events = unix.EPOLLIN | unix.EPOLLPRI
+	}
+	if c.Backlog() > 0 {
+		events |= unix.EPOLLOUT
+	}
+	if gc, ok := c.sock.(gnet.Conn); ok {
+		fd := gc.Fd()
+		_ = unix.EpollCtl(r.epoll, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Fd: int32(fd), Events: events})
+	}
+}
+
+func (r *real) shutdown(c *Conn) {
+	if gc, ok := c.sock.(gnet.Conn); ok {
+		_ = unix.Shutdown(gc.Fd(), unix.SHUT_WR)
+	}
+}
+
+func (r *real) close(c *Conn, hard bool) {
+	gc := c.sock.(gnet.Conn)
+	if hard {
+		_ = gc.SetLinger(0)
+	}
+	gc.SetContext(nil) // OnClose is not for us
+	_ = r.el.Close(gc)
+}
+
+func (r *real) handOver(c *Conn, m *move) error {
+	gc := c.sock.(gnet.Conn)
+	nc, err := dupConn(gc)
+	if err != nil {
+		return err
+	}
+	if !r.l.group.enter() {
+		_ = nc.Close()
+		return ErrStopped
+	}
+	c.sock = nil
+	gc.SetContext(nil)
+	_ = r.el.Close(gc)
+	r.l.group.enroll(nc, c, m)
+	return nil
+}
+
+func dupConn(gc gnet.Conn) (net.Conn, error) {
+	fd, err := gc.Dup()
+	if err != nil {
+		return nil, err
+	}
+	return fileConn(fd)
+}
+
+func (r *real) stop() {
+	_ = r.client.Stop() // closes what is connected
+	r.ended = true
+	r.l.endTurn() // for the Closed of those, on this goroutine
+}
+
+// gnetLog gives gnet's log lines to slog. What gnet says at other levels than
+// error is for its developers.
+type gnetLog struct{ log *slog.Logger }
+
+func (g gnetLog) Debugf(format string, args ...any) { g.debug(format, args) }
+func (g gnetLog) Infof(format string, args ...any)  { g.debug(format, args) }
+func (g gnetLog) Warnf(format string, args ...any)  { g.debug(format, args) }
+func (g gnetLog) Errorf(format string, args ...any) {
+	g.log.Error("loop: gnet: " + fmt.Sprintf(format, args...))
+}
+func (g gnetLog) Fatalf(format string, args ...any) { g.Errorf(format, args...) }
+
+func (g gnetLog) debug(format string, args []any) {
+	if g.log.Enabled(context.Background(), slog.LevelDebug) {
+		g.log.Debug("loop: gnet: " + fmt.Sprintf(format, args...))
+	}
+}
