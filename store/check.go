@@ -1,9 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -35,21 +37,24 @@ func checkFile(path string, pages int, log *slog.Logger) error {
 	return p.walk(pages)
 }
 
-// walk checks pages breadth first, from the root, up to budget pages.
+// walk checks pages breadth first, from the root, up to budget pages. A tree has
+// no page twice, so that there cannot be more of them than in the file.
 func (p *pageFile) walk(budget int) error {
 	queue := []uint64{p.root}
-	for len(queue) > 0 && budget > 0 {
+	for n := 0; len(queue) > 0 && n < budget; {
 		pg, err := p.read(queue[0])
 		if err != nil {
 			return err
 		}
 		queue = queue[1:]
-		budget -= len(pg.b) / int(p.pageSize)
+		if n += len(pg.b) / int(p.pageSize); uint64(n) > p.high {
+			return damaged("pages of the trees lead back to themselves")
+		}
 		children, err := p.children(pg)
 		if err != nil {
 			return err
 		}
-		if len(queue) < budget {
+		if len(queue) < budget-n {
 			queue = append(queue, children...)
 		}
 	}
@@ -110,7 +115,7 @@ func Check(dir string) error {
 }
 
 func checkAll(path string) (err error) {
-	if err := checkFile(path, int(^uint(0)>>1), slog.New(slog.DiscardHandler)); err != nil {
+	if err := checkFile(path, math.MaxInt, slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
 	defer setPanicOnFault(setPanicOnFault(true))
@@ -164,7 +169,7 @@ func checkLog(b *bolt.Bucket, report func(owner string, err error)) {
 		tx := &Tx{}
 		prefix := tx.prefix(owner)
 		c := b.Cursor()
-		for k, v := c.Seek(prefix); k != nil && len(k) >= len(prefix) && string(k[:len(prefix)]) == string(prefix); k, v = c.Next() {
+		for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
 			if len(k) == len(prefix) {
 				says = readTally(v)
 				continue

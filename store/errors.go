@@ -95,13 +95,30 @@ func (s *Store) damage(p any) error {
 	return fmt.Errorf("store: read %s: %w: %v", s.path, ErrDamaged, p)
 }
 
-// fromPage reports whether p is a memory fault at an address, or one of the
-// assertions by which bbolt refuses a page.
+// fromPage reports whether p, just recovered, comes of a broken page: a memory
+// fault at an address, or anything but a nil pointer that went wrong in bbolt,
+// which trusts what it reads.
 func fromPage(p any) bool {
-	if err, ok := p.(runtime.Error); ok {
-		_, fault := err.(interface{ Addr() uintptr })
-		return fault
+	if _, fault := p.(interface{ Addr() uintptr }); fault {
+		return true // the error of a nil pointer has no Addr
 	}
-	text, ok := p.(string)
-	return ok && (strings.HasPrefix(text, "assertion failed: ") || strings.HasPrefix(text, "invalid page type: "))
+	err, ok := p.(runtime.Error)
+	isNil := ok && strings.Contains(err.Error(), "nil pointer")
+	return !isNil && strings.HasPrefix(panicOrigin(), "go.etcd.io/bbolt")
+}
+
+// panicOrigin returns the function that panicked, in a deferred function.
+func panicOrigin() string {
+	var pcs [64]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs[:])])
+	for panicked := false; ; {
+		f, more := frames.Next()
+		if panicked && !strings.HasPrefix(f.Function, "runtime.") {
+			return f.Function
+		}
+		panicked = panicked || f.Function == "runtime.gopanic"
+		if !more {
+			return ""
+		}
+	}
 }

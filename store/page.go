@@ -53,14 +53,12 @@ type meta struct {
 // parseMeta reads the meta page that begins at p[0].
 func parseMeta(p []byte) (meta, error) {
 	b := p[pageHeader:]
-	sum := fnv.New64a()
-	sum.Write(b[:56])
 	switch {
 	case native.Uint32(b) != boltMagic:
 		return meta{}, damaged("no database: magic number %08x", native.Uint32(b))
 	case native.Uint32(b[4:]) != boltVersion:
 		return meta{}, damaged("database format %d", native.Uint32(b[4:]))
-	case native.Uint64(b[56:]) != sum.Sum64():
+	case native.Uint64(b[56:]) != checksum(b[:56]):
 		return meta{}, damaged("meta page with a wrong checksum")
 	}
 	return meta{
@@ -70,6 +68,12 @@ func parseMeta(p []byte) (meta, error) {
 		high:     native.Uint64(b[40:]),
 		txid:     native.Uint64(b[48:]),
 	}, nil
+}
+
+func checksum(b []byte) uint64 {
+	h := fnv.New64a()
+	h.Write(b)
+	return h.Sum64()
 }
 
 // pageFile is a bbolt file as of its last commit.
