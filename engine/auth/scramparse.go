@@ -86,7 +86,7 @@ func (m *firstMessage) parseBare() error {
 	if m.nonce, rest, err = attribute(rest, 'r'); err != nil {
 		return err
 	}
-	if !printable(m.nonce) {
+	if !printable(m.nonce) || bytes.HasSuffix(m.bare, comma) {
 		return errSyntax
 	}
 	return checkExtensions(rest)
@@ -98,7 +98,7 @@ func parseFinal(in []byte) (m finalMessage, err error) {
 		return m, err
 	}
 	i := bytes.LastIndex(in, []byte(",p="))
-	if i < 0 {
+	if i < 0 || bytes.HasSuffix(in[:i], comma) {
 		return m, errSyntax
 	}
 	m.signed = in[:i]
@@ -137,11 +137,11 @@ func attribute(in []byte, name byte) (value, rest []byte, err error) {
 // pass, as RFC 5802 §5.1 wants; those with a meaning do not come twice or late.
 func checkExtensions(in []byte) error {
 	for len(in) > 0 {
-		a, rest, more := bytes.Cut(in, comma)
+		a, rest, _ := bytes.Cut(in, comma)
 		switch {
 		case len(a) > 1 && a[0] == 'm' && a[1] == '=':
 			return errExtension
-		case len(a) < 3 || a[1] != '=' || !letter(a[0]) || more && len(rest) == 0:
+		case len(a) < 3 || a[1] != '=' || !letter(a[0]):
 			return errSyntax
 		case bytes.IndexByte([]byte("acehinprsv"), a[0]) >= 0:
 			return errSyntax

@@ -4,16 +4,17 @@ import (
 	"hash/maphash"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"meerkat/engine/metric"
 )
 
-// ThrottleOptions bound guessing. 0 takes the default.
+// ThrottleOptions bound guessing.
 type ThrottleOptions struct {
-	Failures  int           // before an address is shut out; default 20; negative: no limit
-	Block     time.Duration // how long it is shut out, and how long failures count; default 10 min
-	Addresses int           // remembered at most; default 65536, some 6 MB when all are used
+	Failures  int           // before an address is shut out; 0: no limit
+	Block     time.Duration // how long it is shut out, and how long failures count
+	Addresses int           // remembered at most; 0: 65536, some 6 MB when all are used
 }
 
 // Throttle counts failed logins an address and shuts out those with too many:
@@ -24,7 +25,7 @@ type ThrottleOptions struct {
 // Its methods may be called from any goroutine. They are for logins: no stanza
 // comes here.
 type Throttle struct {
-	opt    ThrottleOptions
+	opt    atomic.Pointer[ThrottleOptions]
 	seed   maphash.Seed // so that nobody can choose addresses of one shard
 	shards [16]shard
 }
@@ -40,8 +41,8 @@ type shard struct {
 // slot is an address that failed, in a ring by the time of its last failure.
 type slot struct {
 	addr       netip.Addr
-	since      time.Time // of the first failure that counts
-	until      time.Time // shut out; zero: not
+	forget     time.Time // when its failures no longer count
+	until      time.Time // it is shut out until then
 	failures   int
 	prev, next int32
 }
@@ -55,20 +56,21 @@ var (
 
 // NewThrottle returns a Throttle that knows no failures.
 func NewThrottle(opt ThrottleOptions) *Throttle {
-	if opt.Failures == 0 {
-		opt.Failures = 20
-	}
-	if opt.Block <= 0 {
-		opt.Block = 10 * time.Minute
-	}
-	if opt.Addresses <= 0 {
-		opt.Addresses = 1 << 16
-	}
-	t := &Throttle{opt: opt, seed: maphash.MakeSeed()}
+	t := &Throttle{seed: maphash.MakeSeed()}
 	for i := range t.shards {
 		t.shards[i] = shard{places: map[netip.Addr]int32{}, slots: make([]slot, 1)}
 	}
+	t.SetOptions(opt)
 	return t
+}
+
+// SetOptions changes the limits from the next failure on. Who is shut out stays
+// so; what is remembered beyond a smaller Addresses stays too.
+func (t *Throttle) SetOptions(opt ThrottleOptions) {
+	if opt.Addresses <= 0 {
+		opt.Addresses = 1 << 16
+	}
+	t.opt.Store(&opt)
 }
 
 // Blocked reports that addr is shut out at the time now.
@@ -83,15 +85,15 @@ func (t *Throttle) Blocked(addr netip.Addr, now time.Time) bool {
 
 // Failed counts a failed login from addr and reports whether addr is shut out now.
 func (t *Throttle) Failed(addr netip.Addr, now time.Time) bool {
-	if t.opt.Failures < 0 {
+	opt := t.opt.Load()
+	if opt.Failures <= 0 {
 		return false
 	}
 	addr = network(addr)
 	s := t.shard(addr)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := s.touch(addr, max(t.opt.Addresses/len(t.shards), 1))
-	return e.fail(now, &t.opt)
+	return s.touch(addr, now, max(opt.Addresses/len(t.shards), 1)).fail(now, opt)
 }
 
 // fail counts one failure.
@@ -99,13 +101,14 @@ func (e *slot) fail(now time.Time, opt *ThrottleOptions) bool {
 	if now.Before(e.until) {
 		return true
 	}
-	if now.Sub(e.since) >= opt.Block || !e.until.IsZero() {
-		e.since, e.until, e.failures = now, time.Time{}, 0
+	if !now.Before(e.forget) {
+		e.forget, e.failures = now.Add(opt.Block), 0
 	}
 	if e.failures++; e.failures < opt.Failures {
 		return false
 	}
 	e.until = now.Add(opt.Block)
+	e.forget = e.until
 	blocks.Add(metric.OffLoop, 1)
 	return true
 }
@@ -126,7 +129,7 @@ func (t *Throttle) shard(addr netip.Addr) *shard {
 
 // touch returns the slot of addr, made the newest of the ring. Above limit slots
 // the oldest is taken.
-func (s *shard) touch(addr netip.Addr, limit int) *slot {
+func (s *shard) touch(addr netip.Addr, now time.Time, limit int) *slot {
 	i, ok := s.places[addr]
 	switch {
 	case ok:
@@ -137,9 +140,11 @@ func (s *shard) touch(addr netip.Addr, limit int) *slot {
 	default:
 		i = s.slots[0].next
 		s.unlink(i)
+		if now.Before(s.slots[i].forget) {
+			forgotten.Add(metric.OffLoop, 1)
+		}
 		delete(s.places, s.slots[i].addr)
 		s.slots[i] = slot{addr: addr}
-		forgotten.Add(metric.OffLoop, 1)
 	}
 	s.places[addr] = i
 	s.link(i)
