@@ -219,7 +219,7 @@ func TestFlippedBitsNeverEndTheProcess(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	dir := t.TempDir()
 	found := map[string]int{}
-	for range 120 {
+	for range 60 {
 		bad := bytes.Clone(good)
 		for range 1 + r.IntN(20) {
 			page := r.IntN(len(bad)/os.Getpagesize()) * os.Getpagesize()
@@ -242,7 +242,7 @@ func TestFlippedBitsNeverEndTheProcess(t *testing.T) {
 		}
 	}
 	if found["open"] == 0 {
-		t.Errorf("120 damaged files, found %v", found)
+		t.Errorf("60 damaged files, found %v", found)
 	}
 }
 

@@ -89,7 +89,7 @@ func lastNumbers(s *Store) (last [killOwners]int) {
 func TestKilledProcessKeepsWhatItAcknowledged(t *testing.T) {
 	dir := t.TempDir()
 	for round := range 6 {
-		acked := killUnderLoad(t, dir, time.Duration(60+round*41)*time.Millisecond)
+		acked := killUnderLoad(t, dir, killLoad+round*137)
 		if err := Check(dir); err != nil {
 			t.Fatalf("round %d: %v", round, err)
 		}
@@ -101,9 +101,9 @@ func TestKilledProcessKeepsWhatItAcknowledged(t *testing.T) {
 	}
 }
 
-// killUnderLoad runs a child, kills it some time after its first word, and
+// killUnderLoad runs a child, kills it when it has acknowledged that many, and
 // returns the last number acknowledged to each owner.
-func killUnderLoad(t *testing.T, dir string, after time.Duration) (acked [killOwners]int) {
+func killUnderLoad(t *testing.T, dir string, after int) (acked [killOwners]int) {
 	cmd := child("load", dir)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -122,13 +122,13 @@ func killUnderLoad(t *testing.T, dir string, after time.Duration) (acked [killOw
 			t.Errorf("owner %d: acknowledged %d after %d", o, n, acked[o])
 		}
 		acked[o] = n
-		if words == 0 {
-			time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
+		if words == after {
+			_ = cmd.Process.Kill()
 		}
 	}
 	_ = cmd.Wait() // killed
-	if words < killLoad {
-		t.Errorf("the child acknowledged %d updates in %v, too few to test anything", words, after)
+	if words < after {
+		t.Errorf("the child acknowledged %d updates and ended, want to kill it after %d", words, after)
 	}
 	return acked
 }
