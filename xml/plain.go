@@ -245,7 +245,8 @@ func (s *plain) open(start int) Error {
 		return TooManyElems
 	}
 	def, err := s.resolve(uint32(start), s.defaultNS())
-	s.frames = append(s.frames, frame{uint32(start), def})
+	x := s.tape[start]
+	s.frames = append(s.frames, frame{x.lo(), x.nameLen(), uint32(start), def})
 	s.at = s.p
 	return err
 }

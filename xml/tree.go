@@ -54,8 +54,9 @@ func pack(lo, hi int) uint64    { return uint64(lo) | uint64(hi)<<32 }
 
 // frame is an open element.
 type frame struct {
-	start uint32 // its entry
-	def   uint32 // default namespace inside it
+	name, nameLen uint32 // where its name is
+	start         uint32 // its entry
+	def           uint32 // default namespace inside it
 }
 
 // tree is one parsed element: its bytes, its tape, and the scratch that parsing
@@ -72,6 +73,7 @@ type tree struct {
 	at       int      // behind the last whole tag or CDATA section
 	elems    int      // elements seen
 	masks    masks
+	copied   []byte // input that lacked room behind it
 }
 
 func (t *tree) reset(in []byte, ctx *context) {
