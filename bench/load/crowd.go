@@ -123,7 +123,7 @@ func (l *loop) snapshot() Stats {
 	s.Online, s.LoggingIn = l.online, l.loggingIn
 	for i := range l.conns {
 		c := &l.conns[i]
-		s.InFlight += uint64(len(c.talk.got.missing)) + uint64(c.change.want-c.change.got)
+		s.InFlight += uint64(len(c.talk.got.missing)) + c.change.left()
 		if i^1 < len(l.conns) {
 			s.InFlight += uint64(l.neighbour(c).talk.sent - c.talk.got.next)
 		}

@@ -5,11 +5,36 @@ import "time"
 // change is the last presence change of one user, and how far it has spread.
 type change struct {
 	number    uint32
-	want, got uint16 // contacts that were online, contacts that were told
-	check     uint32 // exclusive or of them all, told ones taken out again
+	want, got uint16   // contacts that were online, contacts that were told
+	told      []uint64 // a bit for each contact, in the order of the layout
 }
 
 func (c *change) open() bool { return c.got < c.want }
+
+// left is how many are still to be told. One that came online behind the
+// change may be told too, so got can be the larger.
+func (c *change) left() uint64 { return uint64(max(int(c.want)-int(c.got), 0)) }
+
+// begin counts one more change, of which nobody has been told.
+func (c *change) begin() {
+	c.number++
+	c.want, c.got = 0, 0
+	clear(c.told)
+}
+
+// take notes that the i-th contact was told; false if it was before.
+func (c *change) take(i int) bool {
+	for len(c.told) <= i/64 {
+		c.told = append(c.told, 0)
+	}
+	bit := uint64(1) << (i % 64)
+	if c.told[i/64]&bit != 0 {
+		return false
+	}
+	c.told[i/64] |= bit
+	c.got++
+	return true
+}
 
 func (l *loop) setPresence(j *PresenceJob) {
 	l.job.Presence = j
@@ -64,13 +89,12 @@ func (l *loop) broadcast(c *conn, at time.Duration) {
 		return
 	}
 	ch := &c.change
-	l.stats.Lost += uint64(ch.want - ch.got)
-	*ch = change{number: ch.number + 1}
+	l.stats.Lost += ch.left()
+	ch.begin()
 	n := l.first + int(c.i)
 	l.t.Layout.Of(n, func(contact int) {
 		if i := contact - l.first; i >= 0 && i < len(l.conns) && l.conns[i].phase == online {
 			ch.want++
-			ch.check ^= mix(contact)
 		}
 	})
 	l.stats.Changes++
@@ -82,12 +106,6 @@ func (l *loop) broadcast(c *conn, at time.Duration) {
 	}
 	l.other = append(l.other, "</status></presence>"...)
 	l.write(c, l.other)
-}
-
-// mix spreads a user's number over 32 bits.
-func mix(n int) uint32 {
-	x := uint32(n)*0x9e3779b1 + 1
-	return (x ^ x>>15) * 0x85ebca6b
 }
 
 // presence judges what c is told of a contact. Presence without a mark is that
@@ -111,27 +129,22 @@ func (l *loop) presence(c *conn, el []byte) {
 
 func (l *loop) told(c, from *conn, m mark, size int) {
 	ch := &from.change
+	contact := l.t.Layout.index(l.first+int(from.i), l.first+int(c.i))
 	switch {
-	case m.number != ch.number: // behind a later change
+	case contact < 0 || m.number > ch.number:
+		l.stats.Damaged++
+		return
+	case m.number < ch.number: // behind a later change
 		l.stats.Reordered++
 		return
-	case !ch.open():
+	case !ch.take(contact):
 		l.stats.Doubled++
 		return
 	}
-	ch.got++
-	ch.check ^= mix(l.first + int(c.i))
 	l.stats.Told++
 	l.stats.PresenceBytes += uint64(size)
 	l.stats.PresenceLag.Record(now() - m.at)
-	if ch.open() {
-		return
-	}
-	if ch.check != 0 { // as many as wanted, but not those: one twice, one not at all
-		l.stats.Lost++
-		l.stats.Doubled++
-	}
-	if j := l.job.Presence; j != nil && j.Rate == 0 {
+	if j := l.job.Presence; j != nil && j.Rate == 0 && !ch.open() {
 		l.tellNext()
 	}
 }

@@ -60,6 +60,20 @@ func (l Layout) Of(n int, fn func(contact int)) {
 	}
 }
 
+// index is contact's place among those of n, in Of's order, or -1.
+func (l Layout) index(n, contact int) int {
+	start := n / l.Block * l.Block
+	size := min(l.Block, l.Users-start)
+	if contact < start || contact >= start+size || contact == n {
+		return -1
+	}
+	step := (contact - n + size) % size
+	if i := min(2*(step-1), 2*(size-step-1)+1); i < l.Contacts {
+		return i
+	}
+	return -1
+}
+
 // Job is what a Crowd shall be doing from now on; what is nil is not done.
 type Job struct {
 	Login    *LoginJob
