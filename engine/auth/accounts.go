@@ -85,7 +85,7 @@ func (*Accounts) Each(tx *store.Tx, from string, fn func(bare string) error) err
 }
 
 // LoadSecret returns the server secret that decoys are made of, and makes it the
-// first time. It waits for the disk: call it at start.
+// first time. It waits for the disk: call it once, at start.
 func LoadSecret(s *store.Store) (secret []byte, err error) {
 	read := func(tx *store.Tx) error {
 		secret = append([]byte(nil), secretDoc.Get(tx, decoySecret)...)

@@ -311,6 +311,16 @@ func TestOfferDependsOnTheConnection(t *testing.T) {
 	f("no PLUS, no types", some, tls13, []string{"SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"}, nil)
 }
 
+func TestOnlyPlainIsHeavy(t *testing.T) {
+	v := newServer(t)
+	for _, name := range v.Offer(tls13) {
+		x, err := v.Start(name, tls13, host)
+		if err != nil || x.Heavy() != (name == "PLAIN") || x.Mechanism() != name {
+			t.Errorf("%s: Heavy %v, Mechanism %q, %v", name, x.Heavy(), x.Mechanism(), err)
+		}
+	}
+}
+
 func TestNewRefusesBadOptions(t *testing.T) {
 	v := newServer(t)
 	f := func(what string, edit func(o *Options)) {

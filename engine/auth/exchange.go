@@ -2,7 +2,6 @@ package auth
 
 import (
 	"errors"
-	"unicode/utf8"
 
 	"meerkat/engine/jid"
 	"meerkat/engine/metric"
@@ -91,9 +90,6 @@ type claim struct {
 // authzid, if there is one, is its bare JID (RFC 6120 §6.3.8). A name that no
 // account can have is like one that none has.
 func (x *Exchange) find(name, authzid []byte) (c claim, err error) {
-	if !utf8.Valid(name) || !utf8.Valid(authzid) {
-		return c, malformed("the name is not UTF-8")
-	}
 	own, bad := jid.New(string(name), x.host, "")
 	if len(authzid) > 0 {
 		if as, err := jid.Parse(string(authzid)); err != nil || bad != nil || as != own {

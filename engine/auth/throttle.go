@@ -14,7 +14,7 @@ import (
 type ThrottleOptions struct {
 	Failures  int           // before an address is shut out; 0: no limit
 	Block     time.Duration // how long it is shut out, and how long failures count
-	Addresses int           // remembered at most; 0: 65536, some 6 MB when all are used
+	Addresses int           // remembered at most; 0: 65536, some 12 MB when all are used
 }
 
 // Throttle counts failed logins an address and shuts out those with too many:
