@@ -263,7 +263,7 @@ func TestFileCutOffWhileOpenIsAnErrorOfTheRead(t *testing.T) {
 			t.Errorf("View: %v", err)
 		}
 	}
-	err = s.update(func(tx *Tx) error { return testDoc.Put(tx, owner(300), []byte("x")) })
+	err = s.UpdateWait(func(tx *Tx) error { return testDoc.Put(tx, owner(300), []byte("x")) })
 	if !errors.Is(err, ErrDamaged) {
 		t.Errorf("Update: %v", err)
 	}

@@ -57,7 +57,7 @@ func fullDisk(dir string) error {
 		return fmt.Errorf("filling stopped after %d updates with %v", n, err)
 	}
 	for range 5 { // it goes on being full, and goes on being readable
-		if err := s.update(put(n, 64<<10)); !errors.Is(err, ErrDiskFull) {
+		if err := s.UpdateWait(put(n, 64<<10)); !errors.Is(err, ErrDiskFull) {
 			return fmt.Errorf("update of a full disk: %v", err)
 		}
 		if err := allThere(s, n); err != nil {
@@ -68,7 +68,7 @@ func fullDisk(dir string) error {
 		return err
 	}
 	for i := range 100 {
-		if err := s.update(put(n+i, 1000)); err != nil {
+		if err := s.UpdateWait(put(n+i, 1000)); err != nil {
 			return fmt.Errorf("update after room was made: %w", err)
 		}
 	}
@@ -105,7 +105,7 @@ func put(i, size int) func(*Tx) error {
 // fill puts until an error, and returns how many went well.
 func fill(s *Store, from int) (int, error) {
 	for i := from; ; i++ {
-		if err := s.update(put(i, 1000)); err != nil {
+		if err := s.UpdateWait(put(i, 1000)); err != nil {
 			return i, err
 		}
 	}

@@ -83,15 +83,44 @@ func (l Log) Each(tx *Tx, owner string, after uint64, fn func(id uint64, v []byt
 	seek := bytes.Clone(tx.entry(owner, after+1))
 	prefix := seek[:len(owner)+1]
 	for k, packed := c.Seek(seek); bytes.HasPrefix(k, prefix); k, packed = c.Next() {
-		v, err := tx.unpack(packed)
-		if err != nil {
-			return fmt.Errorf("store: %s of %s: %w", l.name[2:], owner, err)
-		}
-		if err := fn(binary.BigEndian.Uint64(k[len(prefix):]), v); err != nil {
+		if err := l.give(tx, owner, k, packed, fn); err != nil {
 			return stopped(err)
 		}
 	}
 	return nil
+}
+
+// EachBack calls fn for the entries of owner with an id smaller than before,
+// newest first; else as Each. Pass math.MaxUint64 to begin with the last one.
+func (l Log) EachBack(tx *Tx, owner string, before uint64, fn func(id uint64, v []byte) error) error {
+	b := tx.bucket(l.name)
+	if b == nil {
+		return nil
+	}
+	c := b.Cursor()
+	seek := bytes.Clone(tx.entry(owner, before))
+	prefix := seek[:len(owner)+1]
+	k, packed := c.Seek(seek)
+	if k == nil {
+		k, packed = c.Last()
+	} else {
+		k, packed = c.Prev()
+	}
+	for ; len(k) > len(prefix) && bytes.HasPrefix(k, prefix); k, packed = c.Prev() {
+		if err := l.give(tx, owner, k, packed, fn); err != nil {
+			return stopped(err)
+		}
+	}
+	return nil
+}
+
+// give unpacks the entry stored under k and hands it to fn.
+func (l Log) give(tx *Tx, owner string, k, packed []byte, fn func(id uint64, v []byte) error) error {
+	v, err := tx.unpack(packed)
+	if err != nil {
+		return fmt.Errorf("store: %s of %s: %w", l.name[2:], owner, err)
+	}
+	return fn(binary.BigEndian.Uint64(k[len(owner)+1:]), v)
 }
 
 // Get returns the entry of owner with that id, nil if there is none. It is

@@ -37,7 +37,7 @@ func TestWhatCannotBeStoredIsRefused(t *testing.T) {
 		{"remove nobody", func(tx *Tx) error { return s.RemoveOwner(tx, "") }, ErrKey},
 	}
 	for _, test := range tests {
-		if err := s.update(test.fn); !errors.Is(err, test.want) {
+		if err := s.UpdateWait(test.fn); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", test.name, err, test.want)
 		}
 	}
@@ -147,6 +147,10 @@ func TestEachPagesAndStops(t *testing.T) {
 				t.Errorf("%s: %v %v, want b c d", name, got, err)
 			}
 		}
+		got = nil
+		if err := testLog.EachBack(tx, "o", ids[4], addEntry); err != nil || !slices.Equal(got, []string{"d"}) {
+			t.Errorf("Log.EachBack: %v %v, want d", got, err)
+		}
 		if err := testDoc.Each(tx, func(string, []byte) error { return errOnPurpose }); err != errOnPurpose {
 			t.Errorf("an error of fn: %v", err)
 		}
@@ -154,6 +158,41 @@ func TestEachPagesAndStops(t *testing.T) {
 			t.Errorf("Get: %q, %v", v, err)
 		}
 		return testLog.Each(tx, "o", math.MaxUint64, func(uint64, []byte) error { t.Error("an entry after the last id"); return nil })
+	})
+}
+
+// TestEachBackIsEachBackwards from every id, among owners before and after.
+func TestEachBackIsEachBackwards(t *testing.T) {
+	s := openTest(t, t.TempDir())
+	for _, o := range []string{"a", "o", "o!"} {
+		must(t, s, func(tx *Tx) (err error) {
+			for i := range 5 {
+				_, e := testLog.Append(tx, o, fmt.Append(nil, o, i))
+				err = errors.Join(err, e)
+			}
+			return err
+		})
+	}
+	_ = s.View(func(tx *Tx) error {
+		for _, o := range []string{"a", "o", "o!", "none"} {
+			var all []uint64
+			_ = testLog.Each(tx, o, 0, func(id uint64, _ []byte) error { all = append(all, id); return nil })
+			for n, before := range append(all, math.MaxUint64) {
+				var back []uint64
+				err := testLog.EachBack(tx, o, before, func(id uint64, v []byte) error {
+					back = append(back, id)
+					if want := fmt.Sprint(o, n-len(back)); string(v) != want {
+						t.Errorf("entry %s, want %s", v, want)
+					}
+					return nil
+				})
+				slices.Reverse(back)
+				if err != nil || !slices.Equal(back, all[:n]) {
+					t.Errorf("%s before %d: %v, %v, want %v", o, before, back, err, all[:n])
+				}
+			}
+		}
+		return nil
 	})
 }
 

@@ -131,6 +131,14 @@ func (s *Store) viewError(err error) error {
 	return fmt.Errorf("store: read %s: %w", s.path, err)
 }
 
+// UpdateWait is Update that waits for done and returns its error. It is for tools,
+// tests and start-up: never for a loop, a done or a View, which it could stop.
+func (s *Store) UpdateWait(fn func(tx *Tx) error) error {
+	answer := make(chan error, 1)
+	s.Update(fn, func(err error) { answer <- err })
+	return <-answer
+}
+
 // Close refuses new updates, commits those that wait, calls their done, and
 // closes the file, once every View has returned. A second Close does nothing.
 // It must not be called by a done.

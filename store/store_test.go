@@ -32,17 +32,10 @@ func openTest(t testing.TB, dir string) *Store {
 	return s
 }
 
-// update is Update that waits.
-func (s *Store) update(fn func(tx *Tx) error) error {
-	answer := make(chan error, 1)
-	s.Update(fn, func(err error) { answer <- err })
-	return <-answer
-}
-
 // must fails the test if an update fails.
 func must(t testing.TB, s *Store, fn func(tx *Tx) error) {
 	t.Helper()
-	if err := s.update(fn); err != nil {
+	if err := s.UpdateWait(fn); err != nil {
 		t.Fatalf("update: %v", err)
 	}
 }

@@ -50,7 +50,7 @@ func TestUpdatesBeyondTheQueueGetBusyAtOnce(t *testing.T) {
 	}
 	release()
 	all.Wait()
-	if err := s.update(put(1, 10)); err != nil {
+	if err := s.UpdateWait(put(1, 10)); err != nil {
 		t.Errorf("update after the queue has drained: %v", err)
 	}
 	if st := s.Stats(); st.Refused != 1 {
@@ -78,7 +78,7 @@ func TestCloseCommitsWhatWaits(t *testing.T) {
 			t.Errorf("update before Close: %v", err)
 		}
 	}
-	if err := s.update(put(1, 10)); err != ErrClosed {
+	if err := s.UpdateWait(put(1, 10)); err != ErrClosed {
 		t.Errorf("update after Close: %v, want ErrClosed", err)
 	}
 	if err := s.View(func(*Tx) error { return nil }); err != ErrClosed {
@@ -143,7 +143,7 @@ func TestErrorOfOneUpdateIsItsOwn(t *testing.T) {
 func TestPanickingDoneDoesNotStopTheWriter(t *testing.T) {
 	s := openTest(t, t.TempDir())
 	s.Update(put(1, 10), func(error) { panic("on purpose") })
-	if err := s.update(put(2, 10)); err != nil {
+	if err := s.UpdateWait(put(2, 10)); err != nil {
 		t.Error(err)
 	}
 	if n := s.Stats().Panics; n != 1 {
@@ -159,7 +159,7 @@ func TestDoneSeesItsUpdate(t *testing.T) {
 		all.Go(func() {
 			for i := range 200 {
 				v := fmt.Append(nil, i)
-				if err := s.update(func(tx *Tx) error { return testDoc.Put(tx, owner(g), v) }); err != nil {
+				if err := s.UpdateWait(func(tx *Tx) error { return testDoc.Put(tx, owner(g), v) }); err != nil {
 					t.Error(err)
 				}
 				_ = s.View(func(tx *Tx) error {
@@ -182,7 +182,7 @@ func TestViewKeepsItsStateWhileTheFileGrows(t *testing.T) {
 	err := s.View(func(tx *Tx) error {
 		before := testDoc.Get(tx, owner(0))
 		for i := range 8 {
-			if err := s.update(put(i, 1<<20)); err != nil { // only a test may wait here: the map is large
+			if err := s.UpdateWait(put(i, 1<<20)); err != nil { // only a test may wait here: the map is large
 				return err
 			}
 		}
@@ -219,7 +219,7 @@ func TestFailingWithoutWritingCostsNoSync(t *testing.T) {
 	}
 	before := txid()
 	for range 10 {
-		if err := s.update(func(tx *Tx) error { return testDoc.Put(tx, "", nil) }); !errors.Is(err, ErrKey) {
+		if err := s.UpdateWait(func(tx *Tx) error { return testDoc.Put(tx, "", nil) }); !errors.Is(err, ErrKey) {
 			t.Errorf("update: %v, want ErrKey", err)
 		}
 	}
@@ -243,7 +243,7 @@ func TestWritingStopsWhenACommitIsUncertain(t *testing.T) {
 	if err := s.commitFailed(id+1, errOnPurpose); !errors.Is(err, ErrUncertain) || !errors.Is(err, errOnPurpose) {
 		t.Errorf("a commit that can be seen: %v", err)
 	}
-	if err := s.update(put(1, 1000)); !errors.Is(err, ErrUncertain) {
+	if err := s.UpdateWait(put(1, 1000)); !errors.Is(err, ErrUncertain) {
 		t.Errorf("the next update: %v", err)
 	}
 	if err := allThere(s, 1); err != nil || !s.Stats().ReadOnly {
