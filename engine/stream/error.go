@@ -1,0 +1,98 @@
+package stream
+
+import (
+	"slices"
+	"strconv"
+
+	"meerkat/xml"
+)
+
+// conditions are those of RFC 6120 §4.9.3 that this package or the ones above
+// it may send. The last stands for what is not among them.
+var conditions = []string{
+	"bad-format", "bad-namespace-prefix", "conflict", "connection-timeout",
+	"host-gone", "host-unknown", "internal-server-error", "invalid-from",
+	"invalid-namespace", "invalid-xml", "not-authorized", "not-well-formed",
+	"policy-violation", "remote-connection-failed", "reset",
+	"resource-constraint", "restricted-xml", "system-shutdown",
+	"unsupported-encoding", "unsupported-feature", "unsupported-stanza-type",
+	"unsupported-version", "undefined-condition",
+}
+
+// faults says what an error of the parser is on a stream: the condition, the
+// text, and the number of the limit that it names, if any.
+var faults = [...]struct {
+	condition, before, after string
+	limit                    func(*xml.Limits) int
+	hit                      int // index in limitHits
+}{
+	xml.NotWellFormed: {condition: "not-well-formed"},
+	xml.Restricted:    {condition: "restricted-xml"},
+	xml.BadEncoding:   {condition: "unsupported-encoding"},
+	xml.BadPrefix:     {condition: "bad-namespace-prefix"},
+	xml.BadFormat:     {condition: "bad-format", before: "text between stanzas"},
+	xml.Reopened:      {condition: "bad-format", before: "a stream header inside a stream"},
+	xml.TooBig: {"policy-violation", "a stanza here may have ", " bytes",
+		func(l *xml.Limits) int { return l.Bytes }, 0},
+	xml.TooDeep: {"policy-violation", "elements here may be nested ", " deep",
+		func(l *xml.Limits) int { return l.Depth }, 1},
+	xml.TooManyAttrs: {"policy-violation", "an element here may have ", " attributes",
+		func(l *xml.Limits) int { return l.Attrs }, 2},
+	xml.TooManyElems: {"policy-violation", "a stanza here may have ", " elements",
+		func(l *xml.Limits) int { return l.Elems }, 3},
+	xml.NoRoom: {"resource-constraint", "too many unfinished stanzas, limit of this loop in bytes: ", "",
+		func(*xml.Limits) int { return 0 }, 4},
+}
+
+// broken ends the stream because of what the parser found.
+func (s *Stream) broken(err xml.Error) {
+	f := &faults[err]
+	text := f.before
+	if f.limit != nil {
+		text += strconv.Itoa(f.limit(s.limits())) + f.after
+		limitHits.Add(s.at.shard(), f.hit, 1)
+	}
+	app := ""
+	if err == xml.TooBig {
+		app = "stanza-too-big"
+	}
+	s.failWith(f.condition, text, app)
+}
+
+// fail ends the stream with an error (RFC 6120 §4.9) and unbinds its session.
+// text may be "".
+func (s *Stream) fail(condition, text string) { s.failWith(condition, text, "") }
+
+// failWith is fail with an application-specific condition (RFC 6120 §4.9.4) in
+// the namespace urn:xmpp:errors.
+func (s *Stream) failWith(condition, text, app string) {
+	if s.phase == ended {
+		return
+	}
+	s.sayError(condition, text, app)
+	s.close()
+	s.unbind()
+}
+
+// sayError writes the error, behind our header if that is not out yet
+// (RFC 6120 §4.9.1.2).
+func (s *Stream) sayError(condition, text, app string) {
+	i := slices.Index(conditions, condition)
+	if i < 0 {
+		i = len(conditions) - 1
+		condition = conditions[i]
+	}
+	streamErrors.Add(s.at.shard(), i, 1)
+	b := s.at.builder()
+	if s.flags&answered == 0 {
+		s.appendHeader(b, "")
+	}
+	b.Start("stream:error", "").Start(condition, nsErrors).End()
+	if text != "" {
+		b.Start("text", nsErrors).Attr("xml:lang", "en").Text(text).End()
+	}
+	if app != "" {
+		b.Start(app, nsTooBig).End()
+	}
+	s.say(b.End())
+}

@@ -1,0 +1,40 @@
+package stream
+
+// Write queues a stanza. What is written to a stream that has ended is lost, as
+// if it had been on its way.
+func (s *Stream) Write(stanza []byte) {
+	if s.phase == ended {
+		return
+	}
+	if s.marks != nil {
+		s.marks.written += len(stanza)
+	}
+	s.w.Write(stanza)
+}
+
+// Pause keeps the client's next stanza unread until Resume.
+func (s *Stream) Pause() {
+	if s.phase != ended {
+		s.flags |= held
+		s.w.Pause()
+	}
+}
+
+// Resume goes on reading.
+func (s *Stream) Resume() {
+	if s.flags&held != 0 && s.phase != ended {
+		s.flags &^= held
+		s.w.Resume()
+	}
+}
+
+// Kick ends the stream with an error. The session is unbound after the caller's
+// handler has returned: whoever kicks is amid the account's business.
+func (s *Stream) Kick(condition, text string) {
+	if s.phase == ended {
+		return
+	}
+	s.sayError(condition, text, "")
+	s.close()
+	s.at.loop.Post(s.unbind)
+}
