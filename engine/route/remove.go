@@ -32,19 +32,19 @@ func (r *Router) Remove(owner jid.JID, done func(err error)) {
 		}
 		done(err)
 		if err == nil {
-			r.kickAll(owner)
+			r.KickAll(owner, "the account has been removed")
 		}
 	})
 }
 
-// kickAll ends the sessions of an account that is no more.
-func (r *Router) kickAll(owner jid.JID) {
+// KickAll ends the sessions of an account that may not have any: text says why.
+func (r *Router) KickAll(owner jid.JID, text string) {
 	a := r.env.Accounts.Get(owner.String())
 	if a == nil {
 		return
 	}
 	for _, s := range slices.Clone(a.Sessions) {
 		r.Unbind(s)
-		s.Sink.Kick("not-authorized", "the account has been removed")
+		s.Sink.Kick("not-authorized", text)
 	}
 }
