@@ -65,6 +65,13 @@ func (m *masks) extend(in unsafe.Pointer, step int) {
 	m.seal()
 }
 
+// reach classifies up to q, at most the input's length.
+func (m *masks) reach(in unsafe.Pointer, q int) {
+	if m.done < q {
+		m.extend(in, q-m.done+nextStep)
+	}
+}
+
 // seal sets all bits behind the input.
 func (m *masks) seal() {
 	w, part := m.n/block, uint(m.n%block)

@@ -106,6 +106,9 @@ func (p *Parser) fresh(s *State, in []byte, lim *Limits) (Kind, Elem, int, error
 	n, err := p.tree.parse(in[:min(len(in), lim.Bytes)], lim, ctx)
 	switch err {
 	case 0:
+		if p.reopened(s) {
+			return p.fail(s, Reopened)
+		}
 		return Element, Elem{&p.tree, 0}, n, nil
 	case errMore:
 		return p.hold(s, in, lim)
@@ -133,7 +136,7 @@ func (p *Parser) hold(s *State, in []byte, lim *Limits) (Kind, Elem, int, error)
 	if len(in) > lim.Bytes {
 		return p.fail(s, TooBig)
 	}
-	if p.reopened(s) {
+	if len(p.tree.frames) > 0 && p.reopened(s) {
 		return p.fail(s, Reopened)
 	}
 	s.depth, s.frame = uint16(len(p.tree.frames)), inText
@@ -156,9 +159,11 @@ func (p *Parser) keep(s *State, in []byte) (Kind, Elem, int, error) {
 	return None, Elem{}, len(in), nil
 }
 
-// reopened tells whether the unfinished element in p.tree is a stream header.
+// reopened tells whether the element in p.tree, of which the start-tag is
+// there, is a stream header.
 func (p *Parser) reopened(s *State) bool {
-	return len(p.tree.frames) > 0 && s.mode == modeStream &&
+	x := p.tree.tape[0]
+	return (x.nameLen() == 6 || x.b&flagPrefix != 0) && s.mode == modeStream &&
 		Elem{&p.tree, 0}.Is("stream", nsStream)
 }
 
@@ -190,7 +195,7 @@ func (p *Parser) rooted(s *State, in []byte, lim *Limits) (Kind, Elem, int, erro
 	}
 	if bytes.Contains(p.parts.of(s)[:min(int(s.held), 256)], []byte("stream")) {
 		_, err := p.tree.parse(p.parts.of(s), lim, contextAt(s.ctx))
-		if err == errMore && p.reopened(s) {
+		if err == errMore && len(p.tree.frames) > 0 && p.reopened(s) {
 			err = Reopened
 		}
 		if err != errMore {

@@ -328,6 +328,7 @@ odd: // so is what begins at p
 	if len(t.frames) == 0 {
 		return q, 0
 	}
+	m.reach(in, q)
 	goto reload
 }
 

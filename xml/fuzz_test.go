@@ -1,0 +1,121 @@
+package xml
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// seeds adds the corpus to a fuzz target.
+func seeds(f *testing.F, add func([]byte)) {
+	for _, c := range malformedCases(f) {
+		add(c.bytes)
+	}
+	for _, x := range examples(f) {
+		add([]byte(x.XML))
+	}
+	mix, ends := makeMix(40_000, 2)
+	from := 0
+	for _, end := range ends {
+		add(mix[from:end])
+		from = end
+	}
+}
+
+// streamContext is that of testHeader.
+func streamContext() *context {
+	c := newSession(true)
+	return contextAt(c.s.ctx)
+}
+
+// bothWays reads in with the fast and with the plain tokenizer and fails where
+// they differ. It returns the fast one's tree and verdict.
+func bothWays(t *testing.T, in []byte, ctx *context, lim *Limits) (*tree, int, Error) {
+	var fast, slow tree
+	spare := append(append(make([]byte, 0, len(in)+64), in...), strings.Repeat("'", 64)...)
+	end, err := fast.parse(spare[:len(in)], lim, ctx)
+	slow.reset(in, ctx)
+	end2, err2 := slow.plainElement(lim)
+	if !agree(end, end2, err, err2) {
+		t.Fatalf("fast: %d, %v, plain: %d, %v: %q", end, err, end2, err2, in)
+	}
+	if err == 0 && !slices.Equal(fast.tape, slow.tape) {
+		t.Fatalf("%q:\nfast  %x\nplain %x", in, fast.tape, slow.tape)
+	}
+	if err == 0 && (fast.prefixed != slow.prefixed || fast.elems != slow.elems) {
+		t.Fatalf("%q: prefixed %v %v, elems %v %v", in, fast.prefixed, slow.prefixed, fast.elems, slow.elems)
+	}
+	return &fast, end, err
+}
+
+// agree tells whether two answers are one: a fault in what is not whole may be
+// seen at once or later.
+func agree(end, end2 int, err, err2 Error) bool {
+	return end == end2 && (err == err2 || err == errMore && err2 != 0 || err2 == errMore && err != 0)
+}
+
+// FuzzFeed reads data with the fast tokenizer, with the plain one, without room
+// behind it, with portable masks, and through Next in reads of several sizes.
+// All have to agree.
+func FuzzFeed(f *testing.F) {
+	seeds(f, func(b []byte) { f.Add(b, uint16(3)) })
+	f.Fuzz(func(t *testing.T, data []byte, cut uint16) { checkFeed(t, data, int(cut)) })
+}
+
+var fuzzLimits = Limits{Bytes: 20_000, Header: 4096, Depth: 32, Attrs: 12, Elems: 200}
+
+func checkFeed(t *testing.T, data []byte, cut int) {
+	lim := &fuzzLimits
+	if cut%5 == 0 {
+		lim = &testLimits
+	}
+	ctx := streamContext()
+	if i := skipSpace(data); i < len(data) && data[i] == '<' {
+		was := hasAVX2
+		tree, end, err := bothWays(t, data[i:], ctx, lim)
+		hasAVX2 = false
+		_, end2, err2 := bothWays(t, data[i:], ctx, lim)
+		hasAVX2 = was
+		if !agree(end, end2, err, err2) {
+			t.Fatalf("AVX2: %d, %v, portable: %d, %v: %q", end, err, end2, err2, data)
+		}
+		tight := slices.Clip(slices.Clone(data[i:]))
+		end2, err2 = tree.parse(tight, lim, ctx)
+		if !agree(end, end2, err, err2) {
+			t.Fatalf("%d, %v, without room: %d, %v: %q", end, err, end2, err2, data)
+		}
+	}
+	whole := newSession(true)
+	whole.lim = lim
+	err := whole.feed(data)
+	for _, size := range []int{1 + cut%97, 1 + cut/97, 1} {
+		compareCut(t, whole, err, data, size)
+	}
+}
+
+// compareCut feeds data in reads of size bytes and compares with one read.
+func compareCut(t *testing.T, whole *session, err error, data []byte, size int) {
+	c := newSession(true)
+	c.lim = whole.lim
+	var err2 error
+	for i := 0; i < len(data) && err2 == nil; i += size {
+		err2 = c.feed(data[i:min(i+size, len(data))])
+	}
+	// A bad element is refused at the latest when it ends. Which of several
+	// faults is named depends on which is seen first.
+	late := err != nil && err2 == nil && c.s.Partial()
+	early := err == nil && err2 != nil && whole.s.Partial()
+	if (err != nil) != (err2 != nil) && !late && !early {
+		t.Fatalf("whole: %v, in reads of %d: %v: %q", err, size, err2, data)
+	}
+	if !slices.Equal(whole.got, c.got) {
+		t.Fatalf("in reads of %d: %q: events\n%s\nwant\n%s", size, data, c.got, whole.got)
+	}
+	if !c.s.Partial() && c.p.Held() != 0 {
+		t.Fatalf("%q: %d bytes held", data, c.p.Held())
+	}
+	c.p.Drop(&c.s)
+	if c.p.Held() != 0 {
+		t.Fatalf("%q: %d bytes held after Drop", data, c.p.Held())
+	}
+}
