@@ -30,7 +30,7 @@ type Config struct {
 // TLS is the section "tls", which all listeners share.
 type TLS struct {
 	Certificates []Certificate `toml:"certificates" default:"" reload:"live" doc:"Certificate chains with their keys, PEM files, as {cert = \"chain.pem\", key = \"key.pem\"}. A client gets the first whose names cover the domain it asked for, else the first. Without any, a self-signed one is made in the data directory, which clients ask their user to trust."`
-	MinVersion   string        `toml:"min_version" default:"1.2" values:"1.2 1.3" doc:"Oldest version of TLS. 1.3 shuts out clients from before about 2019."`
+	MinVersion   string        `toml:"min_version" default:"1.2" values:"1.2 1.3" reload:"live" doc:"Oldest version of TLS. 1.3 shuts out clients from before about 2019."`
 }
 
 // Certificate names the files of one certificate.
@@ -64,7 +64,7 @@ type Admin struct {
 // Loops is the section "loops": the threads that do the work.
 type Loops struct {
 	Count   int `toml:"count" default:"0" min:"1" max:"256" zero:"one for each CPU" doc:"Event loops. Each account lives on one. Less than the CPUs leaves room for other programs."`
-	Workers int `toml:"workers" default:"0" min:"1" max:"1024" zero:"four for each CPU" doc:"Goroutines for what must not stall a loop: key derivation, the disk, DNS."`
+	Workers int `toml:"workers" default:"0" min:"1" max:"1024" zero:"one for each CPU" doc:"Goroutines for what must not stall a loop: key derivation, the disk, DNS."`
 }
 
 // Metrics is the section "metrics".
