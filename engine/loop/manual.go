@@ -108,11 +108,15 @@ type memory struct {
 
 func (m *memory) turn() {
 	m.l.begin()
+	more := false
 	for _, p := range append([]*Peer(nil), m.peers...) {
-		p.deliver()
+		more = p.deliver() || more
 		m.l.runLocal()
 	}
 	m.l.endTurn()
+	if more {
+		m.l.armed.Store(true)
+	}
 }
 
 func (m *memory) wake() {} // armed says it
@@ -187,8 +191,9 @@ func (g *Group) PipeFrom(l *Loop, h Handler, from netip.AddrPort) *Peer {
 	return p
 }
 
-// deliver gives the Conn what the Peer has sent.
-func (p *Peer) deliver() {
+// deliver gives the Conn what the Peer has sent, and reports whether there is
+// more.
+func (p *Peer) deliver() bool {
 	c := p.c
 	if !p.opened {
 		p.opened = true
@@ -196,7 +201,7 @@ func (p *Peer) deliver() {
 		c.open()
 	}
 	if c.state&(paused|moving|gone) != 0 {
-		return
+		return false
 	}
 	n := min(len(p.sent), c.loop.group.opt.ReadBuffer)
 	in := p.sent[:n]
@@ -204,12 +209,13 @@ func (p *Peer) deliver() {
 	switch {
 	case n > 0:
 		c.input(in)
-		c.loop.arm() // there may be more
+		return len(p.sent) > 0 || p.fin
 	case p.fin:
 		c.loop.drv.(*memory).remove(p)
 		c.loop.gone(c, io.EOF)
 		p.closed, p.ended = true, true
 	}
+	return false
 }
 
 // Write sends b to the Conn, which gets it in the next Turn.

@@ -1,0 +1,105 @@
+package wire
+
+import (
+	"meerkat/engine/loop"
+)
+
+// chunk is how much output, in bytes, is collected before it is written within
+// the turn: so much is worth a system call of its own.
+const chunk = 64 << 10
+
+// Write adds b, which it copies, to this turn's output.
+func (w *Conn) Write(b []byte) {
+	if w.mode == dead {
+		return
+	}
+	out := w.Buf()
+	*out = append(*out, b...)
+	if len(*out) >= chunk {
+		w.flush()
+	}
+}
+
+// Buf returns this turn's output to append to, for those who would only copy.
+// It is good until the next call of a method of w; Write tells, and bounds,
+// better when there is much to say.
+func (w *Conn) Buf() *[]byte {
+	if w.out == nil {
+		w.out = loop.NewPacket()
+		w.c.Dirty()
+	}
+	return &w.out.B
+}
+
+// Backlog returns the bytes of output that the kernel has not taken, this
+// turn's included.
+func (w *Conn) Backlog() int {
+	n := w.c.Backlog()
+	if w.out != nil {
+		n += len(w.out.B)
+	}
+	return n
+}
+
+// flush writes this turn's output. Amid a handshake there is nothing that
+// may be said, not even in clear.
+func (w *Conn) flush() {
+	p := w.out
+	if p == nil {
+		return
+	}
+	w.out = nil
+	switch w.mode {
+	case clear_:
+		w.c.Write(p.B)
+	case secure:
+		w.seal(p.B)
+	}
+	p.Release()
+	w.relieve()
+}
+
+func (w *Conn) seal(plain []byte) {
+	sh := w.shard()
+	sealed, err := w.tls.Seal(sh.cache, sh.sealed[:0], plain)
+	sh.sealed = sealed[:0]
+	w.c.Write(sealed)
+	if err != nil {
+		w.fail(err)
+	}
+}
+
+// notify says close_notify (RFC 8446 §6.1).
+func (w *Conn) notify() {
+	if w.mode == secure {
+		sh := w.shard()
+		w.c.Write(w.tls.CloseNotify(sh.cache, sh.sealed[:0]))
+	}
+}
+
+// relieve judges the backlog: much of it stops this client's own input, too
+// much or no progress ends it.
+func (w *Conn) relieve() {
+	n := w.c.Backlog()
+	switch opt := &w.srv.opt; {
+	case w.mode == dead:
+	case n > opt.OutputHard:
+		w.tooSlow(0)
+	case n > 0 && w.c.StalledFor() > opt.Stall:
+		w.tooSlow(1)
+	case n > opt.OutputSoft && w.stop&pressed == 0:
+		softStops.Add(w.index(), 1)
+		w.halt(pressed)
+	case n <= opt.OutputSoft/2 && w.stop&pressed != 0:
+		w.proceed(pressed)
+	}
+}
+
+func (w *Conn) tooSlow(why int) {
+	slow.Add(w.index(), why, 1)
+	w.err = ErrSlow
+	w.Abort()
+}
+
+// Pressed is for the loop: there is a backlog, or was.
+func (w *Conn) Pressed(*loop.Conn) { w.relieve() }
