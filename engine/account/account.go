@@ -31,6 +31,7 @@ type Sink interface {
 type Account struct {
 	JID      jid.JID
 	Sessions []*Session // in the order they were bound
+	Slots    Slots      // gone with the last session
 }
 
 // Session is a connected resource (RFC 6120 §7).
@@ -50,6 +51,7 @@ type Session struct {
 	// Interested has asked for the roster and gets its pushes (RFC 6121 §2.2).
 	Interested bool
 
+	Slots    Slots
 	flags    uint32
 	holds    int32
 	directed []string

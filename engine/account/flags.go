@@ -2,9 +2,10 @@ package account
 
 import "fmt"
 
-// Flags hands out bits of Session, one to each feature that needs one.
+// Flags hands out bits of Session, and slots, to the features that need one.
 type Flags struct {
 	names []string
+	slots int
 }
 
 // Flag is one bit.

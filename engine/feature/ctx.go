@@ -42,7 +42,7 @@ type Router interface {
 	// Route sends s, whose From is the truth, to where s.To says, serialised
 	// once. What can't be delivered is answered with an error to s.From if
 	// errors may be.
-	Route(s *stanza.Stanza, tail []byte)
+	Route(s *stanza.Stanza)
 	// Send is Route for a stanza that is bytes already: jabber:client, with
 	// from, to and type in place.
 	Send(to jid.JID, b []byte)

@@ -24,6 +24,8 @@ type Feature struct {
 
 	// IQ are the requests that the server answers itself.
 	IQ []IQ
+	// Services are entities on domains of their own, such as rooms.
+	Services []Service
 	// Nonza are top-level elements that are no stanzas, from bound sessions.
 	Nonza []Nonza
 	// Stream is what the stream features offer before or after login.
@@ -40,6 +42,16 @@ type Feature struct {
 	// Removed prepares for the removal of the account c.Owner, whose data is
 	// still there; what it returns, if not nil, runs when it is not any more.
 	Removed func(c *Ctx) func()
+}
+
+// Service answers for a domain of its own. Every address of it lives on the loop
+// of its bare JID (of the domain, if it has no localpart), where all that is
+// sent to it arrives as for an account: Owner is the address's bare JID, Account
+// and Session are nil.
+type Service struct {
+	Host     string // prepared
+	Identity Identity
+	Handle   func(c *Ctx, s *stanza.Stanza)
 }
 
 // Verdict is what a Stage decides.

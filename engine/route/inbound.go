@@ -68,6 +68,10 @@ func (r *Router) deliver(s *stanza.Stanza) {
 	} else {
 		c.Owner = s.To.Bare()
 	}
+	if handle := r.services[s.To.Domain()]; handle != nil {
+		handle(c, s)
+		return
+	}
 	switch s.Kind {
 	case stanza.Message:
 		run(r.Inbound, c, s)
@@ -103,7 +107,7 @@ func find(a *account.Account, to jid.JID) *account.Session {
 
 // Write writes s to a session of c's loop.
 func Write(c *feature.Ctx, to *account.Session, s *stanza.Stanza) {
-	b := s.Append(c.Scratch(), nil)
+	b := s.Append(c.Scratch())
 	to.Sink.Write(b)
 	c.Keep(b)
 	delivered.Add(c.Shard(), int(s.Kind)-1, 1)

@@ -106,7 +106,7 @@ func takesMessages(s *account.Session) bool { return s.Available() && s.Priority
 
 // writeAll serialises s once for all who get it.
 func writeAll(c *feature.Ctx, s *stanza.Stanza) {
-	b := s.Append(c.Scratch(), nil)
+	b := s.Append(c.Scratch())
 	for _, to := range c.Account.Sessions {
 		if takesMessages(to) {
 			to.Sink.Write(b)

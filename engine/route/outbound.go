@@ -129,11 +129,11 @@ func (r *Router) serverIQ(c *feature.Ctx, s *stanza.Stanza) {
 // forward takes s to its recipient: right away where that is on this loop and
 // nothing else waits, or as a packet.
 func (r *Router) forward(c *feature.Ctx, s *stanza.Stanza) {
-	if !r.Hosts[s.To.Domain()] {
+	if !r.serves(s.To.Domain()) {
 		r.fail(c, s, stanza.RemoteServerNotFound)
 		return
 	}
-	if !s.To.HasLocal() {
+	if !s.To.HasLocal() && r.Hosts[s.To.Domain()] {
 		r.toServer(c, s)
 		return
 	}
@@ -152,7 +152,7 @@ func (r *Router) forward(c *feature.Ctx, s *stanza.Stanza) {
 	}
 	p := loop.NewPacket()
 	p.Kind = kindStanza
-	p.B = s.Append(p.B[:0], nil)
+	p.B = s.Append(p.B[:0])
 	r.post(h, p)
 }
 

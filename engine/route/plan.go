@@ -21,10 +21,11 @@ type iqHandlers [3]func(*feature.Ctx, *stanza.Stanza)
 // element: that is our own bug.
 func NewPlan(hosts []string, features []feature.Feature) *Plan {
 	p := &Plan{
-		Hosts:  make(map[string]bool),
-		iq:     make(map[iqKey]*iqHandlers),
-		nonza:  make(map[string]func(*feature.Ctx, xml.Elem)),
-		spaces: make(map[string]bool),
+		Hosts:    make(map[string]bool),
+		services: make(map[string]func(*feature.Ctx, *stanza.Stanza)),
+		iq:       make(map[iqKey]*iqHandlers),
+		nonza:    make(map[string]func(*feature.Ctx, xml.Elem)),
+		spaces:   make(map[string]bool),
 	}
 	for _, h := range hosts {
 		p.Hosts[h] = true
@@ -43,6 +44,12 @@ func (p *Plan) add(f *feature.Feature) {
 		if q.Type != stanza.Get {
 			p.addIQ(f.Name, iqKey{q.Space, q.Local, true}, q)
 		}
+	}
+	for _, sv := range f.Services {
+		if p.serves(sv.Host) {
+			panic(fmt.Sprintf("route: %s wants the domain %s, which is taken", f.Name, sv.Host))
+		}
+		p.services[sv.Host] = sv.Handle
 	}
 	for _, n := range f.Nonza {
 		if p.nonza[n.Space] != nil {

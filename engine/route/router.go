@@ -17,7 +17,8 @@ import (
 // Plan is what the routers of all loops share: domains, order of stages,
 // handlers. It does not change while they run.
 type Plan struct {
-	Hosts map[string]bool
+	Hosts    map[string]bool // domains of accounts
+	services map[string]func(*feature.Ctx, *stanza.Stanza)
 
 	Outbound, PresenceOut []feature.Stage
 	Inbound, PresenceIn   []feature.Stage
@@ -65,8 +66,10 @@ func New(p *Plan, loops *loop.Group, env feature.Env) []*Router {
 // Env returns the loop's surroundings.
 func (r *Router) Env() *feature.Env { return &r.env }
 
-// Local reports whether host is a domain of ours.
-func (r *Router) Local(host string) bool { return r.Hosts[host] }
+// Local reports whether host is a domain of ours, of accounts or of a service.
+func (r *Router) Local(host string) bool { return r.serves(host) }
+
+func (p *Plan) serves(host string) bool { return p.Hosts[host] || p.services[host] != nil }
 
 // Run runs fn as a handler: what it routes to this loop is handled after it.
 func (r *Router) Run(fn func()) {
@@ -97,10 +100,10 @@ func (r *Router) home(to jid.JID) *Router {
 }
 
 // Route sends s to where s.To says. See feature.Router.
-func (r *Router) Route(s *stanza.Stanza, tail []byte) {
+func (r *Router) Route(s *stanza.Stanza) {
 	p := loop.NewPacket()
 	p.Kind = kindStanza
-	p.B = s.Append(p.B[:0], tail)
+	p.B = s.Append(p.B[:0])
 	r.dispatch(s.To, p, s.Bounces())
 }
 
@@ -120,7 +123,7 @@ func (r *Router) SendFor(s *account.Session, to jid.JID, b []byte) {
 
 // dispatch sends p to to's loop. p is freed, or answered, if that is not ours.
 func (r *Router) dispatch(to jid.JID, p *loop.Packet, bounces bool) {
-	if !r.Hosts[to.Domain()] {
+	if !r.serves(to.Domain()) {
 		if bounces {
 			r.bounce(p.B, stanza.RemoteServerNotFound)
 		}
@@ -159,7 +162,7 @@ func (r *Router) bounce(b []byte, c stanza.Condition) {
 
 // Fail sends an error to who sent s, if s may be answered so.
 func (r *Router) Fail(s *stanza.Stanza, c stanza.Condition) {
-	if !s.Bounces() || !r.Hosts[s.From.Domain()] {
+	if !s.Bounces() || !r.serves(s.From.Domain()) {
 		return
 	}
 	p := loop.NewPacket()

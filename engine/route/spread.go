@@ -48,7 +48,7 @@ func (r *Router) handleSpread(p *loop.Packet) {
 		op, n := feature.Op(x[0]), int(binary.BigEndian.Uint16(x[1:]))
 		to, err := jid.View(x[3 : 3+n])
 		x = x[3+n:]
-		if err != nil || !r.Hosts[to.Domain()] {
+		if err != nil || !r.serves(to.Domain()) {
 			continue
 		}
 		s.To = to

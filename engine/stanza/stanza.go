@@ -73,6 +73,11 @@ type Stanza struct {
 	// Lang is the stanza's xml:lang, else that of the sender's stream.
 	Lang []byte
 	Elem xml.Elem
+	// Tail is XML that the server adds as last children, such as an archive id
+	// or a delay. Strip, if not nil, tells which children of Elem are left out:
+	// what only the server may say.
+	Tail  []byte
+	Strip func(child xml.Elem) bool
 }
 
 // Payload returns an IQ's child; there is exactly one in a request.
@@ -94,7 +99,7 @@ func (s *Stanza) Subscription() bool {
 // unsupported-stanza-type, RFC 6120 §4.9.3.24), or the stanza error to send
 // back, with s filled as far as that needs.
 func (s *Stanza) Read(e xml.Elem) Condition {
-	s.Elem = e
+	s.Elem, s.Tail, s.Strip = e, nil, nil
 	s.Kind = kindOf(e)
 	if s.Kind == None {
 		return Undefined
@@ -186,9 +191,10 @@ func wellFormedIQ(s *Stanza) bool {
 
 // Append appends s as it is relayed inside one domain: content namespace
 // jabber:client as the default, from stamped, to filled in, xml:lang of the
-// sender's stream kept (RFC 6120 §8.1.5).
-func (s *Stanza) Append(dst []byte, tail []byte) []byte {
-	ed := xml.Edit{From: bytesOf(s.From.String()), Tail: tail}
+// sender's stream kept (RFC 6120 §8.1.5), without what Strip names, Tail at the
+// end.
+func (s *Stanza) Append(dst []byte) []byte {
+	ed := xml.Edit{From: bytesOf(s.From.String()), Skip: s.Strip, Tail: s.Tail}
 	if !s.To.IsZero() {
 		ed.To = bytesOf(s.To.String())
 	}

@@ -30,6 +30,7 @@ type info struct {
 
 type feat struct {
 	server, account info
+	services        []feature.Service
 	ver             string // of server, XEP-0115 §5.1
 }
 
@@ -46,6 +47,7 @@ func New(others []feature.Feature) feature.Feature {
 	f.account.features = append(f.account.features, self...)
 	for i := range others {
 		f.server.identities = append(f.server.identities, others[i].Identity...)
+		f.services = append(f.services, others[i].Services...)
 		f.server.features = append(f.server.features, others[i].Disco...)
 		f.account.features = append(f.account.features, others[i].AccountDisco...)
 	}
@@ -102,7 +104,20 @@ func (f *feat) serverInfo(c *feature.Ctx, q *stanza.Stanza) {
 	f.server.answer(c, q, infoSpace)
 }
 
-func (f *feat) serverItems(c *feature.Ctx, q *stanza.Stanza) { noItems(c, q) }
+// serverItems lists the services (XEP-0030 §4.1).
+func (f *feat) serverItems(c *feature.Ctx, q *stanza.Stanza) {
+	if len(q.Payload().Attr("node")) > 0 {
+		c.Fail(q, stanza.ItemNotFound, "")
+		return
+	}
+	c.Result(q, func(b *xml.Builder) {
+		b.Start("query", itemsSpace)
+		for _, s := range f.services {
+			b.Start("item", "").Attr("jid", s.Host).OptAttr("name", s.Identity.Name).End()
+		}
+		b.End()
+	})
+}
 
 // accountInfo tells the owner and those who get the account's presence; to
 // others an account looks like one that does not exist (XEP-0030 §8).

@@ -80,7 +80,9 @@ func (f *Feature) Spool(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 }
 
 func (f *Feature) store(c *feature.Ctx, s *stanza.Stanza) {
-	b := s.Append(nil, stamp(c.Owner.Domain(), c.Now()))
+	delayed := *s
+	delayed.Tail = append(delayed.Tail[:len(delayed.Tail):len(delayed.Tail)], stamp(c.Owner.Domain(), c.Now())...)
+	b := delayed.Append(nil)
 	env, owner := c.Env, c.Owner.Clone()
 	req := c.Later(s)
 	limits := &env.Config.Limits

@@ -85,7 +85,7 @@ func priority(e xml.Elem) (int8, bool) {
 func available(c *feature.Ctx, s *stanza.Stanza, prio int8) {
 	initial := !c.Session.Available()
 	p := loop.NewPacket()
-	p.B = s.Append(p.B[:0], nil)
+	p.B = s.Append(p.B[:0])
 	if old := c.Session.Presence; old != nil {
 		old.Release()
 	}
@@ -144,7 +144,7 @@ func askAgain(c *feature.Ctx) {
 
 // unavailable tells whoever knew (RFC 6121 §4.5, §4.6.3).
 func unavailable(c *feature.Ctx, s *stanza.Stanza) {
-	b := s.Append(nil, nil)
+	b := s.Append(nil)
 	was := c.Session.Available()
 	if was {
 		c.Session.Presence.Release()
@@ -206,7 +206,7 @@ func deliver(c *feature.Ctx, s *stanza.Stanza) {
 	if c.Account == nil || s.Type == stanza.Error && !s.To.IsFull() {
 		return
 	}
-	b := s.Append(c.Scratch(), nil)
+	b := s.Append(c.Scratch())
 	for _, to := range c.Account.Sessions {
 		if s.To.IsFull() && to.JID == s.To || !s.To.IsFull() && to.Available() {
 			to.Sink.Write(b)

@@ -26,7 +26,7 @@ func outboundSubscription(c *feature.Ctx, s *stanza.Stanza) {
 	}
 	subscriptions.Add(c.Shard(), 1)
 	s.From, s.To = c.Owner, to // stamped bare: §3.1.2
-	b := s.Append(nil, nil)
+	b := s.Append(nil)
 	s.From = c.Session.JID
 	env, owner, session, req, t := c.Env, c.Owner, c.Session, c.Later(s), s.Type
 	limit := env.Config.Limits.RosterItems
@@ -54,7 +54,7 @@ func inboundSubscription(c *feature.Ctx, s *stanza.Stanza) {
 	from, owner, t := s.From.Bare().Clone(), c.Owner.Clone(), s.Type
 	full := s.From
 	s.From, s.To = from, owner
-	b := s.Append(nil, nil)
+	b := s.Append(nil)
 	s.From = full
 	env := c.Env
 	limit := env.Config.Limits.RosterItems
