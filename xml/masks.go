@@ -16,6 +16,7 @@ import (
 // those found there are at least 64 zeros, behind the end of the input 128 ones.
 type masks struct {
 	words  []uint64 // three arrays of stride words
+	rows   [3]unsafe.Pointer
 	stride int
 	done   int // input bytes classified, a multiple of 64
 	n      int // input bytes there are
@@ -28,7 +29,7 @@ const (
 
 	block     = 64
 	slack     = 64        // bytes of memory that must follow the input
-	firstStep = 4 * block // classified at first
+	firstStep = 8 * block // classified at first
 	nextStep  = 8 * block // and when more is needed
 )
 
@@ -38,13 +39,11 @@ func (m *masks) reset(in unsafe.Pointer, n int) {
 	if need := n/block + 4; need > m.stride {
 		m.stride = max(need, 2*m.stride, 64)
 		m.words = make([]uint64, 3*m.stride)
+		for i := range m.rows {
+			m.rows[i] = unsafe.Pointer(&m.words[i*m.stride])
+		}
 	}
 	m.extend(in, firstStep)
-}
-
-// row returns one of the three arrays.
-func (m *masks) row(i int) unsafe.Pointer {
-	return unsafe.Pointer(&m.words[i*m.stride])
 }
 
 // extend classifies step more bytes of in, or what is left.
@@ -87,14 +86,14 @@ func (m *masks) seal() {
 // find returns the first position from q on whose bit in the row is set, at
 // most the input's length. q is at most that.
 func (m *masks) find(in unsafe.Pointer, row, q int) int {
-	words := m.words[row*m.stride:]
 	for {
-		for w := q / block; w*block < m.done; w++ {
-			if x := words[w] >> uint(q%block); x != 0 {
+		for q < m.done {
+			if x := bitsAt(m.rows[row], q); x != 0 {
 				return min(q+bits.TrailingZeros64(x), m.n)
 			}
-			q = (w + 1) * block
+			q = q&^7 + block
 		}
+		q = min(q, m.done)
 		if m.done >= m.n {
 			return m.n
 		}

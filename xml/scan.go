@@ -100,7 +100,7 @@ func (t *tree) scan(lim *Limits) (int, Error) {
 		err                  Error
 	)
 	m.reset(in, n)
-	names, values, texts = m.row(maskName), m.row(maskValue), m.row(maskText)
+	names, values, texts = m.rows[maskName], m.rows[maskValue], m.rows[maskText]
 	def = int(t.ctx.def())
 
 reload: // the tree was changed by others
@@ -153,9 +153,15 @@ inTag: // q is behind the name or a value
 	w2 = w & (w - 1)
 	v = a + bits.TrailingZeros64(w)
 	r = a + bits.TrailingZeros64(w2)
-	if w2 == 0 {
-		v = m.find(in, maskValue, min(a, n))
-		r = m.find(in, maskValue, min(v+1, n))
+	if w2 == 0 { // the value is long, or its masks are not made yet
+		if w == 0 {
+			v = m.find(in, maskValue, min(a, n))
+		}
+		w = bitsAt(values, v+1)
+		r = v + 1 + bits.TrailingZeros64(w)
+		if w == 0 {
+			r = m.find(in, maskValue, v+1)
+		}
 	}
 	if w := load16(in, v-1); w != equApos && w != equQuot {
 		if v >= n {
@@ -165,6 +171,9 @@ inTag: // q is behind the name or a value
 	}
 	flags = 0
 	if byteAt(in, r) != byteAt(in, v) {
+		if v >= n {
+			goto more
+		}
 		if r, flags = t.valueEnd(v, r); r < 0 {
 			goto odd
 		}
