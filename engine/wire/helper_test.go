@@ -136,6 +136,7 @@ type peerConn struct {
 	g        *loop.Group
 	p        *loop.Peer
 	in       []byte
+	tap      func(b []byte) // takes what is written, in p's place
 }
 
 func (c *peerConn) Read(b []byte) (int, error) {
@@ -151,7 +152,13 @@ func (c *peerConn) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-func (c *peerConn) Write(b []byte) (int, error)      { return c.p.Write(b) }
+func (c *peerConn) Write(b []byte) (int, error) {
+	if c.tap != nil {
+		c.tap(b)
+		return len(b), nil
+	}
+	return c.p.Write(b)
+}
 func (c *peerConn) SetWriteDeadline(time.Time) error { return nil }
 func (c *peerConn) SetDeadline(time.Time) error      { return nil }
 func (c *peerConn) Close() error                     { c.p.Close(); return nil }
