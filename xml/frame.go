@@ -1,5 +1,10 @@
 package xml
 
+import (
+	"math/bits"
+	"unsafe"
+)
+
 // The framer finds where an element ends whose bytes come in several reads. It
 // looks at each byte once and keeps 3 bytes of state. It is never trusted: when
 // it says that an element is whole, the tokenizer has to agree. What no element
@@ -70,20 +75,60 @@ func makeSteps() (t [nStates][256]uint8) {
 // advance frames the bytes of in, which follow those seen before. When the
 // element ends, done is set and n is where.
 func (s *State) advance(in []byte, maxDepth int) (n int, done bool, err Error) {
-	state := s.frame
 	for i, c := range in {
-		next := steps[state%nStates][c]
-		if next&actMask != 0 {
-			if done, err = s.act(next, state, c, maxDepth); done || err != 0 {
-				s.frame = inText
-				return i + 1, done, err
-			}
-			next &^= actMask
+		if done, err = s.step(c, maxDepth); done || err != 0 {
+			return i + 1, done, err
 		}
-		state = next
 	}
-	s.frame = state
 	return len(in), false, 0
+}
+
+// step frames one byte.
+func (s *State) step(c byte, maxDepth int) (done bool, err Error) {
+	state := s.frame
+	next := steps[state%nStates][c]
+	s.frame = next &^ actMask
+	if next&actMask == 0 {
+		return false, 0
+	}
+	return s.act(next, state, c, maxDepth)
+}
+
+// jump is advance for bytes whose masks m finds: it looks only at those that
+// can change the state. It begins at q, m ends at n.
+func (s *State) jump(m *masks, in unsafe.Pointer, q, maxDepth int) (n int, done bool, err Error) {
+	n = m.n
+	values, texts := m.rows[maskValue], m.rows[maskText]
+	for q < n {
+		from, row := q, maskValue
+		w := uint64(0)
+		switch s.frame {
+		case inText:
+			row = maskText
+			w = bitsAt(texts, q)
+		case inTag, inApos, inQuot, inEnd:
+			w = bitsAt(values, q)
+		default:
+			w = 1
+		}
+		if w != 0 {
+			q += bits.TrailingZeros64(w)
+		} else {
+			q = m.find(in, row, q)
+		}
+		if s.frame == inTag && q > from && byteAt(in, q-1) == '/' {
+			s.frame = inSlash
+		}
+		if q >= n {
+			break
+		}
+		done, err = s.step(byteAt(in, q), maxDepth)
+		q++
+		if done || err != 0 {
+			return q, done, err
+		}
+	}
+	return n, false, 0
 }
 
 // act does what the end of a tag asks for.

@@ -1,6 +1,9 @@
 package xml
 
-import "bytes"
+import (
+	"bytes"
+	"unsafe"
+)
 
 // Parser parses the streams of one event loop. It holds the buffers, the tape
 // and what is unfinished of all its connections. It is not for concurrent use.
@@ -124,8 +127,9 @@ func (p *Parser) end(s *State, in []byte, name string, lim *Limits) (Kind, Elem,
 		s.mode = modeClosed
 		return End, Elem{}, n, nil
 	case errMore:
-		p.tree.at, p.tree.frames = 0, p.tree.frames[:0]
-		return p.hold(s, in, lim)
+		s.depth, s.frame = 0, inText
+		s.advance(in, lim.Depth)
+		return p.keep(s, in)
 	}
 	return p.fail(s, err)
 }
@@ -139,8 +143,9 @@ func (p *Parser) hold(s *State, in []byte, lim *Limits) (Kind, Elem, int, error)
 	if len(p.tree.frames) > 0 && p.reopened(s) {
 		return p.fail(s, Reopened)
 	}
-	s.depth, s.frame = uint16(len(p.tree.frames)), inText
-	_, done, err := s.advance(in[p.tree.at:], lim.Depth)
+	t := &p.tree
+	s.depth, s.frame = uint16(len(t.frames)), inText
+	_, done, err := s.jump(&t.masks, unsafe.Pointer(unsafe.SliceData(t.in)), t.at, lim.Depth)
 	if done {
 		err = NotWellFormed
 	}
@@ -173,7 +178,7 @@ func (p *Parser) resume(s *State, in []byte, lim *Limits) (Kind, Elem, int, erro
 		return p.resumeOpen(s, in, lim)
 	}
 	depth := s.depth
-	n, done, err := s.advance(in, lim.Depth)
+	n, done, err := p.frame(s, in, lim)
 	if int(s.held)+n > lim.Bytes {
 		err = TooBig
 	}
@@ -186,6 +191,23 @@ func (p *Parser) resume(s *State, in []byte, lim *Limits) (Kind, Elem, int, erro
 		return p.rooted(s, in, lim)
 	}
 	return p.keep(s, in)
+}
+
+// frame advances s over in, by jumps where there are enough bytes.
+func (p *Parser) frame(s *State, in []byte, lim *Limits) (n int, done bool, err Error) {
+	far := len(in)
+	if short := far + slack - cap(in); short > 0 {
+		far -= short
+	}
+	if far >= 2*8 {
+		b := unsafe.Pointer(unsafe.SliceData(in))
+		p.tree.masks.reset(b, far)
+		if n, done, err = s.jump(&p.tree.masks, b, 0, lim.Depth); done || err != 0 {
+			return n, done, err
+		}
+	}
+	rest, done, err := s.advance(in[n:], lim.Depth)
+	return n + rest, done, err
 }
 
 // rooted keeps in, with which the start-tag of a top-level element has come.
