@@ -1,0 +1,225 @@
+// Package admin is the operator's door: HTTP with JSON over a Unix socket in
+// the data directory, which only the owner of that directory can open, and
+// metrics for Prometheus on a listener of their own. Nothing here can be reached
+// from outside unless the configuration puts the metrics there.
+//
+//	GET    /v1/status                     Status
+//	GET    /v1/accounts?prefix&after&limit  Page
+//	POST   /v1/accounts                   {"jid", "password"}
+//	PUT    /v1/accounts/{jid}/password    {"password"}
+//	DELETE /v1/accounts/{jid}
+//	POST   /v1/gc                         collect garbage, give memory back
+//	GET    /metrics
+//
+// Errors are {"error": "..."} with a status from 400 up.
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"meerkat/engine/alarm"
+	"meerkat/engine/auth"
+	"meerkat/engine/metric"
+)
+
+const (
+	maxBody = 64 << 10 // bytes of a request's body
+	maxPage = 1000     // accounts in one answer
+)
+
+// Accounts is what can be done to accounts: by a running server, on a store that
+// nobody serves, and by a Client that asks a server.
+type Accounts interface {
+	// Add makes an account, or fails with auth.ErrExists.
+	Add(jid, password string) error
+	// SetPassword ends the account's sessions, or fails with auth.ErrNoAccount.
+	SetPassword(jid, password string) error
+	// Remove removes the account with all it owns, or fails with
+	// auth.ErrNoAccount.
+	Remove(jid string) error
+	// List returns up to n accounts that begin with prefix, in order, those after
+	// after only.
+	List(prefix, after string, n int) ([]string, error)
+}
+
+// Status is what a server says of itself.
+type Status struct {
+	Version string             `json:"version"`
+	PID     int                `json:"pid"`
+	Started time.Time          `json:"started"`
+	Config  string             `json:"config"` // file, "" is none
+	Domains []string           `json:"domains"`
+	Listen  []string           `json:"listen"`
+	Alarms  []Alarm            `json:"alarms"`
+	Metrics map[string]float64 `json:"metrics"`
+}
+
+// Alarm is an alarm that is up.
+type Alarm struct {
+	Kind  string    `json:"kind"`
+	Level string    `json:"level"`
+	Text  string    `json:"text"`
+	Type  string    `json:"type"` // what to type
+	Since time.Time `json:"since"`
+}
+
+// Alarms are those of a board.
+func Alarms(b *alarm.Board) []Alarm {
+	list := []Alarm{}
+	for _, a := range b.Active() {
+		list = append(list, Alarm{a.Kind.String(), a.Level.String(), a.Text, a.Type, a.Since})
+	}
+	return list
+}
+
+// Page is a part of the accounts. After it comes what is after the last one.
+type Page struct {
+	Accounts []string `json:"accounts"`
+}
+
+// Server answers requests. Its fields do not change while it serves.
+type Server struct {
+	Accounts Accounts
+	Status   func() Status
+	Log      *slog.Logger
+}
+
+// Serve answers on ln until ctx ends, then closes ln.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	return serve(ctx, ln, s.routes())
+}
+
+// ServeMetrics shows the metrics on ln until ctx ends, then closes ln.
+func ServeMetrics(ctx context.Context, ln net.Listener) error {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metric.Handler())
+	return serve(ctx, ln, mux)
+}
+
+// serve bounds what a client may take. Whoever is on either listener is a
+// program on this box or in the operator's own network.
+func serve(ctx context.Context, ln net.Listener, h http.Handler) error {
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       60 * time.Second,
+		WriteTimeout:      5 * time.Minute, // removing a large account waits for the disk
+		IdleTimeout:       60 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
+	}
+	stop := context.AfterFunc(ctx, func() { srv.Close() })
+	defer stop()
+	if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// routes are all there is; every other path is 404, every other method 405.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", s.status)
+	mux.HandleFunc("GET /v1/accounts", s.list)
+	mux.HandleFunc("POST /v1/accounts", s.add)
+	mux.HandleFunc("PUT /v1/accounts/{jid}/password", s.password)
+	mux.HandleFunc("DELETE /v1/accounts/{jid}", s.remove)
+	mux.HandleFunc("POST /v1/gc", s.gc)
+	mux.Handle("GET /metrics", metric.Handler())
+	return mux
+}
+
+func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, s.Status())
+}
+
+func (s *Server) list(w http.ResponseWriter, r *http.Request) {
+	q, limit := r.URL.Query(), maxPage
+	if text := q.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > maxPage {
+			refuse(w, http.StatusBadRequest, "limit is a number from 1 to "+strconv.Itoa(maxPage))
+			return
+		}
+		limit = n
+	}
+	accounts, err := s.Accounts.List(q.Get("prefix"), q.Get("after"), limit)
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	answer(w, http.StatusOK, Page{append([]string{}, accounts...)}) // [], not null
+}
+
+// request is the body of those routes that have one.
+type request struct {
+	JID      string `json:"jid,omitempty"`
+	Password string `json:"password"`
+}
+
+func (s *Server) add(w http.ResponseWriter, r *http.Request) {
+	if req, ok := body(w, r); ok {
+		s.did(w, http.StatusCreated, "added", req.JID, s.Accounts.Add(req.JID, req.Password))
+	}
+}
+
+func (s *Server) password(w http.ResponseWriter, r *http.Request) {
+	if req, ok := body(w, r); ok {
+		jid := r.PathValue("jid")
+		s.did(w, http.StatusOK, "given a new password", jid, s.Accounts.SetPassword(jid, req.Password))
+	}
+}
+
+func (s *Server) remove(w http.ResponseWriter, r *http.Request) {
+	jid := r.PathValue("jid")
+	s.did(w, http.StatusOK, "removed", jid, s.Accounts.Remove(jid))
+}
+
+// did logs what an administrator did and answers how it went.
+func (s *Server) did(w http.ResponseWriter, code int, what, jid string, err error) {
+	switch {
+	case err == nil:
+		s.Log.Info("account "+what, "jid", jid, "by", "admin socket")
+		answer(w, code, struct{}{})
+	case errors.Is(err, auth.ErrNoAccount):
+		refuse(w, http.StatusNotFound, err.Error())
+	case errors.Is(err, auth.ErrExists):
+		refuse(w, http.StatusConflict, err.Error())
+	default:
+		refuse(w, http.StatusUnprocessableEntity, err.Error())
+	}
+}
+
+func (s *Server) gc(w http.ResponseWriter, _ *http.Request) {
+	debug.FreeOSMemory()
+	answer(w, http.StatusOK, struct{}{})
+}
+
+// body reads a request, or refuses it and returns false.
+func body(w http.ResponseWriter, r *http.Request) (req request, ok bool) {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&req); err != nil {
+		refuse(w, http.StatusBadRequest, "the body is not as expected: "+err.Error())
+		return req, false
+	}
+	return req, true
+}
+
+func answer(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(v) // fails only if the client has gone
+}
+
+func refuse(w http.ResponseWriter, code int, text string) {
+	answer(w, code, map[string]string{"error": text})
+}
