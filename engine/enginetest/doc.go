@@ -18,6 +18,7 @@
 //	C speaks LANG               xml:lang of the stream headers to come
 //	C opens                     sends a stream header, takes header and features
 //	C secures                   STARTTLS and a new stream
+//	C handshakes                begins TLS, no more
 //	C logs in as USER           SASL and a new stream, takes the features
 //	C binds RESOURCE            binds it
 //	C sends                     the lines below, without indentation

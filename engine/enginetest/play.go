@@ -175,10 +175,15 @@ func (p *player) secure(c *client) (features node, err error) {
 	if n, err := c.take(); err != nil || !strings.HasSuffix(n.name, "}proceed") {
 		return n, fmt.Errorf("no <proceed/>: %v %s", err, n)
 	}
-	if c.pipe, err = p.world.secure(c.pipe); err != nil {
+	if err := p.handshake(c); err != nil {
 		return features, err
 	}
 	return c.open()
+}
+
+func (p *player) handshake(c *client) (err error) {
+	c.pipe, err = p.world.secure(c.pipe)
+	return err
 }
 
 // act is a step of c's.
@@ -190,6 +195,8 @@ func (p *player) act(c *client, s *step) error {
 	case "secures":
 		_, err := p.secure(c)
 		return err
+	case "handshakes":
+		return p.handshake(c)
 	case "sends":
 		return p.send(c, s.body)
 	case "receives", "receives anyorder":

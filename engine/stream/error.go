@@ -83,6 +83,7 @@ func (s *Stream) sayError(condition, text, app string) {
 		condition = conditions[i]
 	}
 	streamErrors.Add(s.at.shard(), i, 1)
+	s.at.router.Env().Log.Debug("stream: error sent", "client", s.w.Remote(), "condition", condition, "text", text)
 	b := s.at.builder()
 	if s.flags&answered == 0 {
 		s.appendHeader(b, "")

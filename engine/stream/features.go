@@ -57,7 +57,7 @@ func (s *Stream) binding() auth.Binding {
 	if t == nil {
 		return auth.Binding{}
 	}
-	return auth.Binding{TLS: true, Exporter: t.Exporter, EndPoint: t.EndPoint}
+	return auth.Binding{TLS: true, Exporter: t.Exporter, EndPoint: t.EndPoint, Unique: t.Unique}
 }
 
 // appendMore lets features add theirs.

@@ -29,7 +29,7 @@ type login struct {
 func (l *login) start() {
 	h := l.stream.at
 	if l.deadline.IsZero() {
-		l.deadline = h.loop.Now().Add(h.sh.authTimeout())
+		l.deadline = h.loop.Now().Add(h.sh.authTimeout() - l.stream.w.Age())
 	}
 	h.loop.Set(&l.timer, l.deadline.Sub(h.loop.Now()))
 }

@@ -94,25 +94,37 @@ func (s *Stream) event(kind xml.Kind, e xml.Elem) {
 }
 
 // element takes a child of the stream. Once bound all of them are the router's;
-// before there are few that are allowed at all (RFC 6120 §4.9.3.12, §7.1).
+// before, few are allowed at all (RFC 6120 §4.9.3.12, §7.1).
 func (s *Stream) element(e xml.Elem) {
-	switch s.phase {
-	case bound:
+	if s.phase == bound {
 		if condition := s.at.router.Handle(s.sess, e); condition != "" {
-			s.fail(condition, "")
+			s.refused(e, condition)
 		}
-	case authenticated:
-		s.bind(e)
-	case connected:
-		switch {
-		case string(e.Space()) == nsTLS:
-			s.startTLS(e)
-		case string(e.Space()) == nsSASL:
-			s.sasl(e)
-		case !s.preAuth(e):
-			s.fail("not-authorized", "log in first")
-		}
+		return
 	}
+	switch space := e.Space(); {
+	case e.Is("error", nsStreams):
+		s.end()
+	case s.phase == authenticated:
+		s.bind(e)
+	case string(space) == nsTLS:
+		s.startTLS(e)
+	case string(space) == nsSASL:
+		s.sasl(e)
+	case !s.preAuth(e):
+		s.fail("not-authorized", "log in first")
+	}
+}
+
+// refused ends the stream for an element that the router does not take. A
+// stream error of the client's is answered with the end alone
+// (RFC 6120 §4.9.1.1).
+func (s *Stream) refused(e xml.Elem, condition string) {
+	if e.Is("error", nsStreams) {
+		s.end()
+		return
+	}
+	s.fail(condition, "")
 }
 
 // Flush comes before the turn's output leaves.
