@@ -57,12 +57,17 @@ type Binding struct {
 	TLS      bool
 	Exporter []byte // tls-exporter (RFC 9266), TLS 1.3 only; nil: none
 	EndPoint []byte // tls-server-end-point (RFC 5929); nil: none
+	// Unique is tls-unique (RFC 5929). It is not advertised, being undefined for
+	// TLS 1.3 and weaker before, but accepted: clients that know nothing else
+	// would not get in at all, since they must not say that they know none.
+	Unique []byte
 }
 
 // Channel binding types, as XEP-0440 advertises them.
 const (
 	exporterType = "tls-exporter"
 	endPointType = "tls-server-end-point"
+	uniqueType   = "tls-unique"
 )
 
 // data returns the binding data of a type, nil if the connection has none.
@@ -72,6 +77,8 @@ func (b *Binding) data(kind string) []byte {
 		return b.Exporter
 	case endPointType:
 		return b.EndPoint
+	case uniqueType:
+		return b.Unique
 	}
 	return nil
 }

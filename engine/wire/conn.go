@@ -118,8 +118,12 @@ func (w *Conn) Age() time.Duration {
 func (w *Conn) shard() *shard { return &w.srv.shards[w.c.Loop().Index] }
 func (w *Conn) index() int    { return w.c.Loop().Index }
 
-// Authenticated ends the counting of w as unauthenticated.
+// Authenticated ends the counting of w as unauthenticated, and what TLS keeps
+// for a login.
 func (w *Conn) Authenticated() {
+	if w.tls != nil {
+		w.tls.Trim()
+	}
 	if w.flags&counted != 0 {
 		w.flags &^= counted
 		w.srv.gate.leave(w.Remote())

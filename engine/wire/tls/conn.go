@@ -41,6 +41,9 @@ type Conn interface {
 	// State tells what was agreed on.
 	State() ConnState
 
+	// Trim forgets ConnState.Unique, which only a login needs.
+	Trim()
+
 	// AppendState appends the session in a form that Restore reads, in this
 	// process or another. It holds the keys: send it to nobody but a successor,
 	// and seal nothing here afterwards (a nonce would be used twice).
@@ -62,6 +65,9 @@ type ConnState struct {
 	// Exporter is the channel binding tls-exporter (RFC 9266), 32 bytes. It is
 	// empty in TLS 1.2, where clients disagree on how to compute it.
 	Exporter []byte
+	// Unique is the channel binding tls-unique (RFC 5929 §3): the client's
+	// Finished. It is for clients that know no better; nil after Trim and Restore.
+	Unique []byte
 	// EndPoint is the channel binding tls-server-end-point (RFC 5929 §4).
 	EndPoint []byte
 
@@ -76,6 +82,7 @@ type conn struct {
 	in, out  half
 	exporter [32]byte
 	agreed   unique.Handle[agreed]
+	unique   *[]byte // see Trim
 
 	slot uint32  // of the Cache it last used
 	hand [4]byte // head of a handshake message cut by a record's end
@@ -129,11 +136,17 @@ func (k *conn) State() ConnState {
 		st.Version = ctls.VersionTLS13
 		st.Exporter = append(st.Exporter, k.exporter[:]...)
 	}
+	if k.unique != nil {
+		st.Unique = *k.unique
+	}
 	if a.peers != nil {
 		st.PeerCertificates = *a.peers
 	}
 	return st
 }
+
+// Trim implements Conn.
+func (k *conn) Trim() { k.unique = nil }
 
 // Wipe implements Conn.
 func (k *conn) Wipe() {

@@ -47,6 +47,7 @@ type work struct {
 	keys   keys
 	cert   *ctls.Certificate
 	flight [headerLen + 4 + 2 + 32]byte // start of what we sent first: ServerHello
+	record []byte                       // the last that came, if it is small
 	wrote  bool
 	left   int       // bytes that Read may still give of the record it is in
 	used   int       // bytes that Read has given

@@ -14,11 +14,12 @@ import (
 // keys collects what crypto/tls writes to Config.KeyLogWriter for one
 // handshake. They never leave this package.
 type keys struct {
-	clientRandom [32]byte
-	client       [maxSecret]byte // traffic secrets of TLS 1.3,
-	server       [maxSecret]byte
-	master       [maxSecret]byte // master secret of TLS 1.2
-	n            int             // bytes of a secret; 0 if there is none
+	clientRandom    [32]byte
+	client          [maxSecret]byte // traffic secrets of TLS 1.3,
+	server          [maxSecret]byte
+	clientHandshake [maxSecret]byte
+	master          [maxSecret]byte // master secret of TLS 1.2
+	n               int             // bytes of a secret; 0 if there is none
 }
 
 // Write takes one line "LABEL client-random secret". It zeroes the line, which
@@ -35,6 +36,8 @@ func (s *keys) Write(line []byte) (int, error) {
 		into = &s.client
 	case "SERVER_TRAFFIC_SECRET_0":
 		into = &s.server
+	case "CLIENT_HANDSHAKE_TRAFFIC_SECRET":
+		into = &s.clientHandshake
 	case "CLIENT_RANDOM":
 		into = &s.master
 	default:
@@ -50,7 +53,9 @@ func (s *keys) Write(line []byte) (int, error) {
 
 // takeOver makes the Conn that follows a handshake. flight is what the server
 // sent first, beginning with its ServerHello.
-func takeOver(cs *ctls.ConnectionState, s *keys, flight []byte, cert *ctls.Certificate) (Conn, error) {
+//
+// record is the last one that came.
+func takeOver(cs *ctls.ConnectionState, s *keys, flight, record []byte, cert *ctls.Certificate) (Conn, error) {
 	idx, ok := suiteIndex(cs.CipherSuite)
 	if !ok || s.n == 0 {
 		return nil, fmt.Errorf("tls: no record layer for %s", ctls.CipherSuiteName(cs.CipherSuite))
@@ -58,6 +63,9 @@ func takeOver(cs *ctls.ConnectionState, s *keys, flight []byte, cert *ctls.Certi
 	k := &conn{suiteIdx: idx, credit: maxCredit, slot: ^uint32(0)}
 	if err := k.agree(cs, cert); err != nil {
 		return nil, err
+	}
+	if fin := finishedOf(cs, k.suite(), s, record); fin != nil {
+		k.unique = &fin
 	}
 	if !k.suite().tls13() {
 		return k, k.keys12(s, flight)

@@ -77,6 +77,7 @@ func (h *Handshake) run() bool {
 	}
 	conn, err := h.compute()
 	clear(h.work.keys.client[:])
+	clear(h.work.keys.clientHandshake[:])
 	clear(h.work.keys.server[:])
 	clear(h.work.keys.master[:])
 	h.end(conn, err)
@@ -96,5 +97,5 @@ func (h *Handshake) compute() (conn Conn, err error) {
 		return nil, err
 	}
 	cs := c.ConnectionState()
-	return takeOver(&cs, &h.work.keys, h.work.flight[:], h.work.cert)
+	return takeOver(&cs, &h.work.keys, h.work.flight[:], h.work.record, h.work.cert)
 }

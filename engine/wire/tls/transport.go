@@ -19,7 +19,9 @@ func (t transport) Read(p []byte) (int, error) {
 			return 0, errAborted
 		}
 		if h.work.left == 0 {
-			h.work.left = recordReady(h.in)
+			if h.work.left = recordReady(h.in); h.work.left > 0 && h.work.left <= maxFinished {
+				h.work.record = append(h.work.record[:0], h.in[:h.work.left]...)
+			}
 		}
 		if h.work.left > 0 {
 			return h.read(p)
