@@ -53,11 +53,13 @@ func firstMetas(b []byte, fn func(meta []byte)) []byte {
 // TestDamagedFileIsNamed opens files with one thing wrong. Each is refused with
 // the file and the reason, in one line, and stays as it is.
 func TestDamagedFileIsNamed(t *testing.T) {
-	good, err := os.ReadFile(filepath.Join(makeStore(t), mainFile))
+	dir := makeStore(t)
+	good, err := os.ReadFile(filepath.Join(dir, mainFile))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ps := os.Getpagesize()
+	branch := firstBranch(t, dir)
 	m, _ := parseMeta(good)
 	if other, _ := parseMeta(good[ps:]); other.txid > m.txid {
 		m = other
@@ -89,6 +91,7 @@ func TestDamagedFileIsNamed(t *testing.T) {
 		{"root has too much", set(root+10, 0xff, 0xff), "65535 elements"},
 		{"root runs over the end", set(root+12, 0xff, 0xff, 0xff, 0x7f), "more pages"},
 		{"element out of its page", set(root+pageHeader+4, 0xff, 0xff, 0xff), "not within it"},
+		{"page points to itself", set(branch.id*uint64(ps)+pageHeader+8, branch.b[:8]...), "lead back to themselves"},
 		{"free list is none", set(free+8, leafPage), "want the free list"},
 		{"free page twice", set(free+pageHeader, good[free+pageHeader+8:free+pageHeader+16]...), "free page"},
 		{"free list too long", set(free+10, 0xfe, 0xff), "free list of 65534"},
@@ -96,6 +99,35 @@ func TestDamagedFileIsNamed(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { refuse(t, test.file, test.want) })
 	}
+}
+
+// firstBranch returns a branch page of the store in dir.
+func firstBranch(t *testing.T, dir string) *page {
+	f, err := os.Open(filepath.Join(dir, mainFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	p, err := openPageFile(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for queue := []uint64{p.root}; len(queue) > 0; queue = queue[1:] {
+		pg, err := p.read(queue[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pg.flags == branchPage {
+			return pg
+		}
+		children, err := p.children(pg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		queue = append(queue, children...)
+	}
+	t.Fatal("no branch page")
+	return nil
 }
 
 // refuse checks that a store with that main.db is not opened and not changed.

@@ -95,7 +95,26 @@ func openWhenFull(dir, ballast string, n int) error {
 	if err != nil {
 		return fmt.Errorf("open with a full disk: %w", err)
 	}
-	return errors.Join(allThere(s, n), s.Close(), f.Close())
+	return errors.Join(allThere(s, n), s.Close(), f.Close(), createWhenFull(dir+"2", ballast))
+}
+
+// createWhenFull creates a store with no byte free: no half of a file is left
+// under its name, and there is one when there is room.
+func createWhenFull(dir, ballast string) error {
+	if _, err := Open(Options{Dir: dir, Logger: quiet}); !errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("create with a full disk: %w", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, mainFile)); !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("half a file: %w", err)
+	}
+	if err := os.Remove(ballast); err != nil {
+		return err
+	}
+	s, err := Open(Options{Dir: dir, Logger: quiet})
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.UpdateWait(put(0, 1000)), allThere(s, 1), s.Close())
 }
 
 func put(i, size int) func(*Tx) error {
