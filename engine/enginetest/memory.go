@@ -36,10 +36,12 @@ type memory struct {
 	group  *loop.Group
 	server *engine.Server // nil until somebody needs it
 	dialed int
+	// patience bounds the wait for what other goroutines do, handshakes of TLS.
+	patience time.Duration
 }
 
-func newEngine(t *testing.T) world {
-	m := &memory{t: t, cfg: config.Default(), dir: t.TempDir()}
+func newEngine(t *testing.T) *memory {
+	m := &memory{t: t, cfg: config.Default(), dir: t.TempDir(), patience: 5 * time.Second}
 	m.cfg.Domains = []string{Domain}
 	m.cfg.C2S.RequireTLS = false
 	m.cfg.Limits.ScramIterations = auth.MinIterations
@@ -147,7 +149,7 @@ func (m *memory) settle() {
 
 func (m *memory) until(ok func() bool) bool {
 	m.settle()
-	for end := time.Now().Add(2 * time.Second); !ok(); {
+	for end := time.Now().Add(m.patience); !ok(); {
 		if m.server == nil || time.Now().After(end) {
 			return false
 		}

@@ -66,12 +66,20 @@ func run(t *testing.T, path string, w world) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := perform(steps, w); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// perform plays steps up to the first that does not go as it says.
+func perform(steps []step, w world) error {
 	p := &player{world: w, clients: map[string]*client{}, v: vars{}}
 	for i := range steps {
 		if err := p.step(&steps[i]); err != nil {
-			t.Fatalf("%s: %s\n%v", steps[i].where, steps[i].line, err)
+			return fmt.Errorf("%s: %s\n%w", steps[i].where, steps[i].line, err)
 		}
 	}
+	return nil
 }
 
 // player is a transcript being played.
