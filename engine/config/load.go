@@ -53,7 +53,11 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.resolve(filepath.Dir(path))
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil { // the working directory is gone, so nothing relative is to be found
+		return nil, &Error{path, []string{err.Error()}}
+	}
+	c.resolve(dir)
 	return c, nil
 }
 

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"strings"
+
+	"meerkat/engine"
+	"meerkat/engine/admin"
+	"meerkat/engine/auth"
+	"meerkat/engine/config"
+	"meerkat/engine/jid"
+	"meerkat/store"
+)
+
+const accountUsage = "try: meerkat account add|remove|password JID, or meerkat account list [PREFIX]"
+
+// account manages accounts: add, remove, list, password.
+func account(t terminal, args []string) error {
+	var s settings
+	f := s.flags("account", t)
+	fromInput := f.Bool("password-stdin", false, "read the password from standard input")
+	rest, err := parse(f, args)
+	if err != nil {
+		return err
+	}
+	if len(rest) == 0 {
+		return usageError(accountUsage)
+	}
+	verb, rest := rest[0], rest[1:]
+	if wanted := map[string]int{"add": 1, "remove": 1, "password": 1, "list": len(rest)}; wanted[verb] != len(rest) || len(rest) > 1 {
+		return usageError(accountUsage)
+	}
+	cfg, path, err := s.load()
+	if err != nil {
+		return err
+	}
+	if verb == "list" {
+		return withAccounts(cfg, func(a admin.Accounts) error { return list(t, a, strings.Join(rest, "")) })
+	}
+	bare, err := accountName(rest[0], cfg, path)
+	if err != nil {
+		return err
+	}
+	if verb == "remove" {
+		return withAccounts(cfg, func(a admin.Accounts) error { return done(t, bare, "removed", a.Remove(bare)) })
+	}
+	password, shown, err := newPassword(t, *fromInput, bare)
+	if err != nil {
+		return err
+	}
+	return withAccounts(cfg, func(a admin.Accounts) error {
+		what, set := "added", a.Add
+		if verb == "password" {
+			what, set = "has a new password", a.SetPassword
+		}
+		if err := done(t, bare, what, set(bare, password)); err != nil || !shown {
+			return err
+		}
+		_, err := fmt.Fprintf(t.out, "password: %s\n", password)
+		return err
+	})
+}
+
+// withAccounts runs fn on the accounts of the running server, or on the store
+// if there is none.
+func withAccounts(cfg *config.Config, fn func(admin.Accounts) error) (err error) {
+	client, err := admin.Dial(cfg.Data)
+	if err == nil {
+		defer client.Close()
+		return fn(client)
+	}
+	if !errors.Is(err, admin.ErrStopped) {
+		return err
+	}
+	s, err := store.Open(store.Options{Dir: cfg.Data})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return fn(engine.OpenAccounts(s, cfg))
+}
+
+// accountName is the bare address that a person typed, of a domain of ours.
+func accountName(typed string, cfg *config.Config, path string) (string, error) {
+	j, err := jid.Parse(typed)
+	if err != nil || !j.HasLocal() || !j.IsBare() {
+		return "", usageError(fmt.Sprintf("%q is no account's address: want name@%s", typed, cfg.Domains[0]))
+	}
+	for _, d := range cfg.Domains {
+		if d == j.Domain() {
+			return j.String(), nil
+		}
+	}
+	if path == "" {
+		path = "without a configuration"
+	}
+	return "", usageError(fmt.Sprintf("%s is not served here: domains has %s (%s)", j.Domain(), strings.Join(cfg.Domains, ", "), path))
+}
+
+// done tells what was done to an account, unless it failed.
+func done(t terminal, bare, what string, err error) error {
+	switch {
+	case errors.Is(err, auth.ErrExists):
+		return fmt.Errorf("%s exists already; a new password: meerkat account password %s", bare, bare)
+	case errors.Is(err, auth.ErrNoAccount):
+		return fmt.Errorf("there is no account %s; to make it: meerkat account add %s", bare, bare)
+	case err != nil:
+		return fmt.Errorf("%s: %w", bare, err)
+	}
+	_, err = fmt.Fprintf(t.out, "%s %s\n", bare, what)
+	return err
+}
+
+// list prints all accounts that begin with prefix, one a line.
+func list(t terminal, a admin.Accounts, prefix string) error {
+	w := bufio.NewWriter(t.out)
+	for after := ""; ; {
+		page, err := a.List(prefix, after, 1000)
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			return w.Flush()
+		}
+		for _, bare := range page {
+			fmt.Fprintln(w, bare)
+		}
+		after = page[len(page)-1]
+	}
+}
+
+// checkPassword refuses what the server would, before anything is opened.
+func checkPassword(p string) error {
+	if p == "" || len(p) > auth.MaxPassword {
+		return auth.ErrPassword
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+)
+
+// run feeds the watchdog and obeys signals until one says to stop.
+func (p *process) run(signals <-chan os.Signal) {
+	var feed <-chan time.Time
+	every := p.manager.Watchdog() / 3
+	if every > 0 {
+		t := time.NewTicker(every)
+		defer t.Stop()
+		feed = t.C
+	}
+	for {
+		select {
+		case <-feed:
+			p.feed(every)
+		case s := <-signals:
+			if s != syscall.SIGHUP {
+				p.log.Info("stopping", "signal", s.String())
+				go p.insist(signals, time.Now())
+				return
+			}
+			p.reload()
+		}
+	}
+}
+
+// feed tells the watchdog that all is well, if every loop has turned since the
+// feed before last.
+func (p *process) feed(every time.Duration) {
+	if owed := p.server.Beat(); owed > 2*every {
+		p.log.Error("an event loop does not turn, so systemd will restart the server", "for", owed.Round(time.Second))
+		return
+	}
+	if err := p.manager.Feed(); err != nil {
+		p.log.Warn("the watchdog of systemd was not fed", "err", err)
+	}
+}
+
+// insist ends the process at once if it is told again, later, to stop. What was
+// acknowledged is on disk. Those who send a signal to a process and then to its
+// group mean it once.
+func (p *process) insist(signals <-chan os.Signal, first time.Time) {
+	for s := range signals {
+		if s != syscall.SIGHUP && time.Since(first) > time.Second {
+			p.log.Warn("stopping without a drain", "signal", s.String())
+			os.Exit(exitFailed)
+		}
+	}
+}
+
+// reload brings a changed configuration and changed certificates into effect.
+// With a mistake in either, everything stays as it was.
+func (p *process) reload() {
+	if err := p.manager.Reloading(); err != nil {
+		p.log.Warn("systemd was not told of the reload", "err", err)
+	}
+	if err := p.tryReload(); err != nil {
+		p.log.Error("nothing was reloaded", "err", err, "do", "mend it, then: systemctl reload meerkat")
+	} else {
+		p.log.Info("reloaded", "config", p.path, "certificates", len(p.certs.ends()))
+	}
+	if err := p.manager.Ready("reloaded"); err != nil {
+		p.log.Warn("systemd was not told of the reload", "err", err)
+	}
+}
+
+func (p *process) tryReload() error {
+	cfg, path, err := p.settings.load()
+	if err != nil {
+		return err
+	}
+	if path != p.path {
+		return fmt.Errorf("%s has come or gone since the start; that needs a restart", systemConfig)
+	}
+	for _, key := range cfg.Restart(p.began) {
+		p.log.Warn("a changed option needs a restart", "option", key, "do", "systemctl restart meerkat")
+	}
+	cfg.Domains, cfg.Data = p.began.Domains, p.began.Data // a certificate of our own is made by them
+	if err := p.certs.reload(cfg); err != nil {
+		return err
+	}
+	p.server.Reload(cfg)
+	setLevel(&p.level, &cfg.Log)
+	p.config.Store(cfg)
+	return nil
+}
