@@ -14,7 +14,12 @@ var benchMix = sync.OnceValues(func() ([]byte, []int) { return makeMix(mixSize, 
 // and parses it. It returns how many elements there were.
 func feedAll(p *Parser, s *State, read, b []byte, size int) (elems int, err error) {
 	for len(b) > 0 {
-		n := copy(read[:min(size, len(b))], b)
+		n := min(size, len(b))
+		if n == 1 {
+			read[0] = b[0] // a call of memmove would cost more than the rest
+		} else {
+			copy(read[:n], b)
+		}
 		b = b[n:]
 		for in := read[:n]; len(in) > 0; {
 			k, _, n, err := p.Next(s, in, &testLimits)

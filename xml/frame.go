@@ -1,10 +1,5 @@
 package xml
 
-import (
-	"math/bits"
-	"unsafe"
-)
-
 // The framer finds where an element ends whose bytes come in several reads. It
 // looks at each byte once and keeps 3 bytes of state. It is never trusted: when
 // it says that an element is whole, the tokenizer has to agree. What no element
@@ -92,43 +87,6 @@ func (s *State) step(c byte, maxDepth int) (done bool, err Error) {
 		return false, 0
 	}
 	return s.act(next, state, c, maxDepth)
-}
-
-// jump is advance for bytes whose masks m finds: it looks only at those that
-// can change the state. It begins at q, m ends at n.
-func (s *State) jump(m *masks, in unsafe.Pointer, q, maxDepth int) (n int, done bool, err Error) {
-	n = m.n
-	values, texts := m.rows[maskValue], m.rows[maskText]
-	for q < n {
-		from, row := q, maskValue
-		w := uint64(0)
-		switch s.frame {
-		case inText:
-			row = maskText
-			w = bitsAt(texts, q)
-		case inTag, inApos, inQuot, inEnd:
-			w = bitsAt(values, q)
-		default:
-			w = 1
-		}
-		if w != 0 {
-			q += bits.TrailingZeros64(w)
-		} else {
-			q = m.find(in, row, q)
-		}
-		if s.frame == inTag && q > from && byteAt(in, q-1) == '/' {
-			s.frame = inSlash
-		}
-		if q >= n {
-			break
-		}
-		done, err = s.step(byteAt(in, q), maxDepth)
-		q++
-		if done || err != 0 {
-			return q, done, err
-		}
-	}
-	return n, false, 0
 }
 
 // act does what the end of a tag asks for.

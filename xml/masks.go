@@ -34,8 +34,11 @@ const (
 )
 
 // reset makes m ready for n bytes at in, which slack bytes of memory follow.
-func (m *masks) reset(in unsafe.Pointer, n int) {
-	m.n, m.done = n, 0
+func (m *masks) reset(in unsafe.Pointer, n int) { m.resetAt(in, n, 0) }
+
+// resetAt is reset for bytes from q on.
+func (m *masks) resetAt(in unsafe.Pointer, n, q int) {
+	m.n, m.done = n, q&^(block-1)
 	if need := n/block + 4; need > m.stride {
 		m.stride = max(need, 2*m.stride, 64)
 		m.words = make([]uint64, 3*m.stride)
@@ -49,19 +52,19 @@ func (m *masks) reset(in unsafe.Pointer, n int) {
 // extend classifies step more bytes of in, or what is left.
 func (m *masks) extend(in unsafe.Pointer, step int) {
 	blocks := min(step, m.n-m.done+block-1) / block
-	w := m.done / block
 	if blocks > 0 {
-		classify(&m.words[w], uintptr(m.stride)*8, unsafe.Add(in, m.done), blocks)
+		dst := (*uint64)(unsafe.Add(m.rows[0], m.done/8))
+		classify(dst, uintptr(m.stride)*8, unsafe.Add(in, m.done), blocks)
 		m.done += blocks * block
-		w += blocks
 	}
-	if m.done < m.n {
-		for i := w; i < len(m.words); i += m.stride {
-			m.words[i], m.words[i+1] = 0, 0
-		}
+	if m.done >= m.n {
+		m.seal()
 		return
 	}
-	m.seal()
+	for _, row := range m.rows {
+		w := (*[2]uint64)(unsafe.Add(row, m.done/8))
+		w[0], w[1] = 0, 0
+	}
 }
 
 // reach classifies up to q, at most the input's length.
@@ -73,13 +76,14 @@ func (m *masks) reach(in unsafe.Pointer, q int) {
 
 // seal sets all bits behind the input.
 func (m *masks) seal() {
-	w, part := m.n/block, uint(m.n%block)
-	for i := w; i < len(m.words); i += m.stride {
+	part := uint(m.n % block)
+	for _, row := range m.rows {
+		w := (*[3]uint64)(unsafe.Add(row, m.n/block*8))
 		if part == 0 {
-			m.words[i] = 0
+			w[0] = 0
 		}
-		m.words[i] |= ^uint64(0) << part
-		m.words[i+1], m.words[i+2] = ^uint64(0), ^uint64(0)
+		w[0] |= ^uint64(0) << part
+		w[1], w[2] = ^uint64(0), ^uint64(0)
 	}
 }
 

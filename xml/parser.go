@@ -1,9 +1,6 @@
 package xml
 
-import (
-	"bytes"
-	"unsafe"
-)
+import "bytes"
 
 // Parser parses the streams of one event loop. It holds the buffers, the tape
 // and what is unfinished of all its connections. It is not for concurrent use.
@@ -45,6 +42,9 @@ func (p *Parser) Held() int { return p.parts.held }
 // 64 bytes of spare capacity behind in save a copy of its last element.
 func (p *Parser) Next(s *State, in []byte, lim *Limits) (k Kind, e Elem, n int, err error) {
 	if s.held != 0 {
+		if len(in) == 1 && p.trickle(s, in[0], lim) {
+			return None, Elem{}, 1, nil
+		}
 		return p.resume(s, in, lim)
 	}
 	i := 0
@@ -70,6 +70,22 @@ func (p *Parser) Next(s *State, in []byte, lim *Limits) (k Kind, e Elem, n int, 
 		k, e, n, err = p.fresh(s, in[i:], lim)
 	}
 	return k, e, i + n, err
+}
+
+// trickle keeps one byte that neither ends a tag nor needs room.
+func (p *Parser) trickle(s *State, c byte, lim *Limits) bool {
+	next := steps[s.frame%nStates][c]
+	b := p.parts.bufs[s.part]
+	i := int(s.held)
+	if next&actMask != 0 || i >= len(b) || i >= lim.Bytes || s.mode < modeStream {
+		return false
+	}
+	b[i] = c
+	s.held++
+	if next != s.frame { // mostly it is not, and then the next byte need not wait
+		s.frame = next
+	}
+	return true
 }
 
 // blank answers white space. Before a header it rules out a declaration.
@@ -145,7 +161,7 @@ func (p *Parser) hold(s *State, in []byte, lim *Limits) (Kind, Elem, int, error)
 	}
 	t := &p.tree
 	s.depth, s.frame = uint16(len(t.frames)), inText
-	_, done, err := s.jump(&t.masks, unsafe.Pointer(unsafe.SliceData(t.in)), t.at, lim.Depth)
+	_, done, err := p.frame(s, in, t.at, lim)
 	if done {
 		err = NotWellFormed
 	}
@@ -178,7 +194,7 @@ func (p *Parser) resume(s *State, in []byte, lim *Limits) (Kind, Elem, int, erro
 		return p.resumeOpen(s, in, lim)
 	}
 	depth := s.depth
-	n, done, err := p.frame(s, in, lim)
+	n, done, err := p.frame(s, in, 0, lim)
 	if int(s.held)+n > lim.Bytes {
 		err = TooBig
 	}
@@ -193,21 +209,19 @@ func (p *Parser) resume(s *State, in []byte, lim *Limits) (Kind, Elem, int, erro
 	return p.keep(s, in)
 }
 
-// frame advances s over in, by jumps where there are enough bytes.
-func (p *Parser) frame(s *State, in []byte, lim *Limits) (n int, done bool, err Error) {
+// frame advances s over in from q on, by jumps where there are enough bytes.
+func (p *Parser) frame(s *State, in []byte, q int, lim *Limits) (n int, done bool, err Error) {
 	far := len(in)
 	if short := far + slack - cap(in); short > 0 {
 		far -= short
 	}
-	if far >= 2*8 {
-		b := unsafe.Pointer(unsafe.SliceData(in))
-		p.tree.masks.reset(b, far)
-		if n, done, err = s.jump(&p.tree.masks, b, 0, lim.Depth); done || err != 0 {
-			return n, done, err
+	if far >= q+16 && isLittle {
+		if q, done, err = p.tree.masks.jump(s, in[:far], q, lim.Depth); done || err != 0 {
+			return q, done, err
 		}
 	}
-	rest, done, err := s.advance(in[n:], lim.Depth)
-	return n + rest, done, err
+	n, done, err = s.advance(in[q:], lim.Depth)
+	return q + n, done, err
 }
 
 // rooted keeps in, with which the start-tag of a top-level element has come.
@@ -215,8 +229,8 @@ func (p *Parser) rooted(s *State, in []byte, lim *Limits) (Kind, Elem, int, erro
 	if k, e, n, err := p.keep(s, in); err != nil {
 		return k, e, n, err
 	}
-	if bytes.Contains(p.parts.of(s)[:min(int(s.held), 256)], []byte("stream")) {
-		_, err := p.tree.parse(p.parts.of(s), lim, contextAt(s.ctx))
+	if held := p.parts.of(s); namesStream(held) {
+		_, err := p.tree.parse(held, lim, contextAt(s.ctx))
 		if err == errMore && len(p.tree.frames) > 0 && p.reopened(s) {
 			err = Reopened
 		}
@@ -225,6 +239,16 @@ func (p *Parser) rooted(s *State, in []byte, lim *Limits) (Kind, Elem, int, erro
 		}
 	}
 	return None, Elem{}, len(in), nil
+}
+
+// namesStream tells whether the tag at the start of b may have the local name
+// "stream".
+func namesStream(b []byte) bool {
+	i := 1
+	for i < len(b) && b[i] > ' ' && b[i] != '>' && b[i] != '/' {
+		i++
+	}
+	return bytes.HasSuffix(b[:i], []byte("stream"))
 }
 
 // complete reads an element from what is held and in, which ends it.
