@@ -25,8 +25,8 @@ func New(t Target) (*Crowd, error) {
 		t.Timeout = time.Minute
 	}
 	c := &Crowd{target: t}
-	for _, p := range c.parts() {
-		l, err := newLoop(&c.target, t.First+p.first, p.users)
+	for _, p := range t.Layout.Parts(t.Users, t.Threads) {
+		l, err := newLoop(&c.target, t.First+p.First, p.Users)
 		if err != nil {
 			c.Close()
 			return nil, err
@@ -36,66 +36,16 @@ func New(t Target) (*Crowd, error) {
 	return c, nil
 }
 
-type part struct{ first, users int }
-
-// parts deals whole blocks to threads.
-func (c *Crowd) parts() []part {
-	block, users := c.target.Layout.Block, c.target.Users
-	blocks := (users + block - 1) / block
-	threads := max(1, min(c.target.Threads, blocks))
-	var ps []part
-	for i := range threads {
-		from, to := i*blocks/threads*block, min((i+1)*blocks/threads*block, users)
-		ps = append(ps, part{from, to - from})
-	}
-	return ps
-}
-
 // Do has the crowd do j from now on.
 func (c *Crowd) Do(j Job) error {
 	if m := j.Message; m != nil && (m.Users%2 != 0 || m.Users > c.target.Users || m.Body > len(padding)) {
 		return errors.New("load: conversations need an even number of users, not more than there are, and bodies under 64 kB")
 	}
-	for i, l := range c.loops {
-		mine := c.share(j, i)
+	for _, l := range c.loops {
+		mine := j.Part(Part{l.first - c.target.First, len(l.conns)})
 		l.call(func() { l.do(mine) })
 	}
 	return nil
-}
-
-// share is the part of j that loop i does. Users go to the first loops, rates
-// by how many of the users are the loop's.
-func (c *Crowd) share(j Job, i int) Job {
-	l := c.loops[i]
-	before := l.first - c.target.First
-	mine := func(users int) int { return min(max(users-before, 0), len(l.conns)) }
-	if p := j.Login; p != nil && mine(p.Users) > 0 {
-		own := *p
-		own.Users = mine(p.Users)
-		own.Rate = p.Rate * float64(own.Users) / float64(p.Users)
-		own.Parallel = max(1, p.Parallel*own.Users/p.Users)
-		j.Login = &own
-	} else {
-		j.Login = nil
-	}
-	if p := j.Message; p != nil && mine(p.Users) > 0 {
-		own := *p
-		own.Users = mine(p.Users)
-		own.Rate = p.Rate * float64(own.Users) / float64(p.Users)
-		j.Message = &own
-	} else {
-		j.Message = nil
-	}
-	if p := j.Presence; p != nil && mine(p.Users) > 0 {
-		own := *p
-		own.Users = mine(p.Users)
-		own.Rate = p.Rate * float64(own.Users) / float64(p.Users)
-		own.Window = max(1, p.Window*own.Users/p.Users)
-		j.Presence = &own
-	} else {
-		j.Presence = nil
-	}
-	return j
 }
 
 func (l *loop) do(j Job) {

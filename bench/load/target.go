@@ -74,35 +74,17 @@ func (l Layout) index(n, contact int) int {
 	return -1
 }
 
-// Job is what a Crowd shall be doing from now on; what is nil is not done.
-type Job struct {
-	Login    *LoginJob
-	Message  *MessageJob
-	Presence *PresenceJob
-}
+// Part is consecutive users: First counts from the first of the whole.
+type Part struct{ First, Users int }
 
-// LoginJob brings users online, in the order of their numbers.
-type LoginJob struct {
-	Users    int     // how many of the crowd's are wanted online
-	Rate     float64 // logins a second; 0: as fast as Parallel allows
-	Parallel int     // logins in flight at most
-	Churn    bool    // log out again at once, for ever
-}
-
-// MessageJob has each user talk with its neighbour.
-type MessageJob struct {
-	Users  int     // the crowd's first, an even number
-	Window int     // messages in flight in each pair, each answered by the next: a closed loop
-	Rate   float64 // or messages a second, whatever comes back: an open loop
-	Body   int     // bytes
-	Bare   bool    // address bare JIDs, not full ones
-}
-
-// PresenceJob has users change their presence, which the server tells their
-// contacts.
-type PresenceJob struct {
-	Users  int     // the crowd's first
-	Window int     // changes in flight, each followed by one of another user: a closed loop
-	Rate   float64 // or changes a second: an open loop
-	Size   int     // bytes of the stanza at least
+// Parts deals users to at most n threads or processes, in whole blocks.
+func (l Layout) Parts(users, n int) []Part {
+	blocks := (users + l.Block - 1) / l.Block
+	n = max(1, min(n, blocks))
+	var ps []Part
+	for i := range n {
+		from, to := i*blocks/n*l.Block, min((i+1)*blocks/n*l.Block, users)
+		ps = append(ps, Part{from, to - from})
+	}
+	return ps
 }

@@ -1,0 +1,77 @@
+package load
+
+// Job is what a Crowd shall be doing from now on; what is nil is not done.
+type Job struct {
+	Login    *LoginJob
+	Message  *MessageJob
+	Presence *PresenceJob
+}
+
+// LoginJob brings users online, in the order of their numbers.
+type LoginJob struct {
+	Users    int     // how many of the crowd's are wanted online
+	Rate     float64 // logins a second; 0: as fast as Parallel allows
+	Parallel int     // logins in flight at most
+	Churn    bool    // log out again at once, for ever
+}
+
+// MessageJob has each user talk with its neighbour.
+type MessageJob struct {
+	Users  int     // the crowd's first, an even number
+	Window int     // messages in flight in each pair, each answered by the next: a closed loop
+	Rate   float64 // or messages a second, whatever comes back: an open loop
+	Body   int     // bytes
+	Bare   bool    // address bare JIDs, not full ones
+}
+
+// PresenceJob has users change their presence, which the server tells their
+// contacts.
+type PresenceJob struct {
+	Users  int     // the crowd's first
+	Window int     // changes in flight, each followed by one of another user: a closed loop
+	Rate   float64 // or changes a second: an open loop
+	Size   int     // bytes of the stanza at least
+}
+
+// Part is the part of j that some of the users do. Who is wanted is taken from
+// the front; rates and windows are shared by how many are wanted of each part.
+func (j Job) Part(p Part) Job {
+	if l := j.Login; l != nil {
+		own := *l
+		if own.Users = p.of(l.Users); own.Users > 0 {
+			share := float64(own.Users) / float64(l.Users)
+			own.Rate *= share
+			own.Parallel = atLeast1(l.Parallel, share)
+		}
+		j.Login = some(own, own.Users)
+	}
+	if m := j.Message; m != nil {
+		own := *m
+		own.Users = p.of(m.Users)
+		own.Rate *= float64(own.Users) / float64(m.Users)
+		j.Message = some(own, own.Users)
+	}
+	if c := j.Presence; c != nil {
+		own := *c
+		if own.Users = p.of(c.Users); own.Users > 0 {
+			share := float64(own.Users) / float64(c.Users)
+			own.Rate *= share
+			own.Window = atLeast1(c.Window, share)
+		}
+		j.Presence = some(own, own.Users)
+	}
+	return j
+}
+
+// of is how many of the first n users are p's.
+func (p Part) of(n int) int { return min(max(n-p.First, 0), p.Users) }
+
+func atLeast1(n int, share float64) int { return max(1, int(float64(n)*share)) }
+
+// some is j if it is for anyone.
+func some[J any](j J, users int) *J {
+	if users == 0 {
+		return nil
+	}
+	return &j
+}

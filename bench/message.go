@@ -1,0 +1,195 @@
+package bench
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"meerkat/bench/load"
+	"meerkat/bench/report"
+)
+
+// waitForEnd returns when the process is told to end.
+func waitForEnd() {
+	end := make(chan os.Signal, 1)
+	signal.Notify(end, syscall.SIGINT, syscall.SIGTERM)
+	<-end
+}
+
+// timing are the flags of scenarios that measure in slices.
+type timing struct {
+	duration time.Duration
+	slices   int
+}
+
+func (o *timing) flags(fs *flag.FlagSet) {
+	fs.DurationVar(&o.duration, "duration", 10*time.Second, "time to measure each of server and floor")
+	fs.IntVar(&o.slices, "slices", 5, "turns that server and floor take")
+}
+
+func (o *timing) slice() time.Duration { return o.duration / time.Duration(max(o.slices, 1)) }
+
+// message is the scenario of conversations. A pair has a number of messages in
+// flight, and each that arrives is answered by the next. The floor relays the
+// very same bytes.
+func message(fs *flag.FlagSet) func(*run) error {
+	var fl floorOptions
+	var tm timing
+	fl.flags(fs)
+	tm.flags(fs)
+	pairs := fs.Int("pairs", 500, "pairs that talk")
+	var job load.MessageJob
+	fs.IntVar(&job.Window, "window", 1, "messages in flight in a pair")
+	fs.IntVar(&job.Body, "body", 100, "bytes of a message's body")
+	fs.BoolVar(&job.Bare, "bare", false, "send to bare JIDs")
+	rate := fs.Float64("rate", 0, "instead: an open loop of so many messages a second in all")
+	open := fs.Float64("open", 0.5, "then an open loop at this share of the rate that was reached; 0: none")
+	most := fs.Float64("most", 0, "largest ratio to the floor that passes; 0: any")
+	return func(r *run) error {
+		job.Users = 2 * *pairs
+		srv, flr, err := r.contenders(layoutOf(job.Users, 0), fl, false, func(t *load.Target) { t.Presence = true })
+		if err != nil {
+			return err
+		}
+		defer srv.close()
+		defer flr.close()
+		job.Rate = *rate
+		srv.job = load.Job{Message: &job}
+		m := turns{r: r, timing: tm, unit: "message", units: func(s load.Stats) uint64 { return s.Received }}
+		if flr != nil {
+			flr.job = srv.job
+		}
+		if err := m.take(srv, flr); err != nil {
+			return err
+		}
+		r.result.Latency("latency", m.stats.Latency)
+		m.figures(srv, flr, *most)
+		if *open > 0 && *rate == 0 {
+			job.Rate = *open * m.rate(srv.name)
+			if err := r.openLoop(srv, job.Rate, tm.duration); err != nil {
+				return err
+			}
+		}
+		return r.verdict(srv, flr)
+	}
+}
+
+// openLoop has the server's job at a fixed rate.
+func (r *run) openLoop(srv *contender, rate float64, d time.Duration) error {
+	s, stats, err := srv.slice(d, func(s load.Stats) uint64 { return s.Received })
+	if err != nil {
+		return err
+	}
+	r.figure("open loop, wanted", rate, "messages/s")
+	r.figure("open loop, reached", s.Rate, "messages/s")
+	r.result.Latency("open loop", stats.Latency)
+	return nil
+}
+
+// verdict notes the faults of both sides.
+func (r *run) verdict(srv, flr *contender) error {
+	s, err := srv.fleet.stats()
+	if err != nil {
+		return err
+	}
+	r.faults(s)
+	if flr == nil {
+		return nil
+	}
+	s, err = flr.fleet.stats()
+	if err != nil {
+		return err
+	}
+	if s.Missing()+s.Doubled+s.Reordered+s.Damaged+load.Sum(s.Dropped) > 0 {
+		return fmt.Errorf("bench: the floor itself has lost or mixed up stanzas, so nothing here can be believed: %+v", s)
+	}
+	return nil
+}
+
+// turns measures server and floor by turns, so that what else the machine does
+// meets both.
+type turns struct {
+	timing
+	r     *run
+	unit  string
+	units func(load.Stats) uint64
+	stats load.Stats // of the server's slices
+}
+
+// take runs the slices: floor, server, floor, server. Without a floor, the
+// server alone.
+func (m *turns) take(srv, flr *contender) error {
+	sides := []*contender{flr, srv}
+	if flr == nil {
+		sides = sides[1:]
+	}
+	p := m.r.progress("measuring", m.slices*len(sides))
+	defer p.end()
+	for range m.slices {
+		for _, c := range sides {
+			s, stats, err := c.slice(m.slice(), m.units)
+			if err != nil {
+				return err
+			}
+			if s.Work == 0 {
+				return fmt.Errorf("bench: the %s has done nothing in %v: %+v", c.name, m.slice(), stats)
+			}
+			if c == srv {
+				m.stats.Add(stats)
+			}
+			m.r.result.Slices = append(m.r.result.Slices, s)
+			p.add(1)
+		}
+	}
+	return nil
+}
+
+// of collects one value of all slices of a side.
+func (m *turns) of(name string, value func(report.Slice) float64) (v []float64) {
+	for _, s := range m.r.result.Slices {
+		if s.Of == name {
+			v = append(v, value(s))
+		}
+	}
+	return v
+}
+
+// rate is the median of a side.
+func (m *turns) rate(name string) float64 {
+	_, median, _ := report.Range(m.of(name, func(s report.Slice) float64 { return s.Rate }))
+	return median
+}
+
+// figures notes rate and CPU of both sides and their ratio; most is the largest
+// ratio that passes, 0 any.
+func (m *turns) figures(srv, flr *contender, most float64) {
+	r := m.r
+	cpu := func(s report.Slice) float64 { return s.CPU }
+	r.figure("rate", m.rate(srv.name), m.unit+"s/s")
+	if srv.pid != 0 {
+		least, median, _ := report.Range(m.of(srv.name, cpu))
+		r.figure("CPU, least", least, "us/"+m.unit)
+		r.figure("CPU, median", median, "us/"+m.unit)
+	}
+	if flr == nil {
+		return
+	}
+	least, median, _ := report.Range(m.of(flr.name, cpu))
+	r.figure("floor's rate", m.rate(flr.name), m.unit+"s/s")
+	r.figure("floor's CPU, least", least, "us/"+m.unit)
+	r.figure("floor's CPU, median", median, "us/"+m.unit)
+	if srv.pid == 0 {
+		return
+	}
+	a, b, _ := report.Range(m.of(srv.name, cpu))
+	r.figure("above the floor, median", b-median, "us/"+m.unit)
+	r.figure("ratio of least", a/least, "")
+	if most > 0 {
+		r.result.AtMost("ratio of medians", b/median, "", most)
+	} else {
+		r.figure("ratio of medians", b/median, "")
+	}
+}
