@@ -1,5 +1,10 @@
 package loop
 
+import (
+	"errors"
+	"syscall"
+)
+
 // move is a Conn on its way to another loop.
 type move struct {
 	to    *Loop
@@ -64,13 +69,17 @@ func (l *Loop) leave(c *Conn, m *move) {
 	case err == nil:
 		delete(l.moving, c)
 		l.n.conns--
-	case m.tries == moveTries:
-		delete(l.moving, c)
-		c.abort(err)
-	default:
+	case noDescriptor(err) && m.tries < moveTries:
 		m.tries++
 		l.Set(&Timer{Owner: Func(func() { l.tryMove(c) })}, Tick)
+	default:
+		delete(l.moving, c)
+		c.abort(err)
 	}
+}
+
+func noDescriptor(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
 // arrive ends a move, on the loop c is on now.

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -56,14 +57,19 @@ func (g *Group) tickAll() {
 	}
 }
 
-// real drives a loop by a gnet engine with one event loop. It is that engine's
-// event handler, and the end of turn that it has executed.
+// real drives a loop by a gnet engine with one event loop, of which it is the
+// event handler.
+//
+// The end of a turn is asked for with an eventfd that the event loop polls as
+// if it were a connection. gnet's own Execute would not do: what a function
+// executes so is run at once after it, before the sockets are looked at again.
 type real struct {
 	gnet.BuiltinEventEngine
 	l      *Loop
 	client *gnet.Client
 	el     gnet.EventLoop
 	epoll  int  // el's epoll descriptor: gnet cannot pause reading
+	bell   int  // the eventfd, to write to
 	ended  bool // el is gone
 }
 
@@ -84,28 +90,45 @@ func startReal(l *Loop, opt Options) error {
 	if err := client.Start(); err != nil {
 		return err
 	}
-	if err := r.findLoop(); err != nil {
+	if err := r.hang(); err != nil {
 		_ = client.Stop()
 		return err
 	}
 	return nil
 }
 
-// findLoop learns gnet's event loop and its epoll descriptor from a connection
-// made for that and closed again.
-func (r *real) findLoop() error {
+// hang learns gnet's event loop and its epoll descriptor from a connection made
+// for that, and puts the bell in the place of that connection's socket.
+func (r *real) hang() error {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return err
 	}
-	defer ours.Close() // gnet sees the end and closes its side
-	gc, err := r.client.Enroll(theirs)
+	defer ours.Close()
+	gc, err := r.client.EnrollContext(theirs, r)
 	if err != nil {
 		return err
 	}
 	r.el = gc.EventLoop()
-	r.epoll, err = epollOf(gc.Fd())
-	return err
+	if r.epoll, err = epollOf(gc.Fd()); err != nil {
+		return err
+	}
+	if r.bell, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
+		return os.NewSyscallError("eventfd", err)
+	}
+	return r.replace(gc.Fd())
+}
+
+// replace makes fd, which epoll watches, mean the bell.
+func (r *real) replace(fd int) error {
+	if err := unix.EpollCtl(r.epoll, unix.EPOLL_CTL_DEL, fd, nil); err != nil {
+		return os.NewSyscallError("epoll_ctl del", err)
+	}
+	if err := unix.Dup3(r.bell, fd, unix.O_CLOEXEC); err != nil {
+		return os.NewSyscallError("dup3", err)
+	}
+	ev := unix.EpollEvent{Fd: int32(fd), Events: unix.EPOLLIN}
+	return os.NewSyscallError("epoll_ctl add", unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, fd, &ev))
 }
 
 func socketPair() (a, b net.Conn, err error) {
@@ -203,13 +226,16 @@ func (r *real) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	return nil, gnet.None
 }
 
-// OnTraffic is gnet's: bytes have come.
+// OnTraffic is gnet's: bytes have come, or the bell has been rung.
 func (r *real) OnTraffic(gc gnet.Conn) gnet.Action {
 	in, _ := gc.Next(-1)
-	if c, ok := gc.Context().(*Conn); ok {
+	switch ctx := gc.Context().(type) {
+	case *Conn:
 		r.l.begin()
-		c.input(in)
+		ctx.input(in)
 		r.l.runLocal()
+	case *real:
+		r.l.endTurn()
 	}
 	return gnet.None
 }
@@ -227,15 +253,12 @@ func (r *real) OnClose(gc gnet.Conn, err error) gnet.Action {
 	return gnet.None
 }
 
-// Run is the end of a turn, executed by gnet after the sockets of its poll.
-func (r *real) Run(context.Context) error {
-	r.l.endTurn()
-	return nil
-}
+// ring is the number 1, as an eventfd takes it.
+var ring = binary.NativeEndian.AppendUint64(nil, 1)
 
 func (r *real) wake() {
 	if !r.ended {
-		_ = r.el.Execute(context.Background(), r)
+		_, _ = unix.Write(r.bell, ring)
 	}
 }
 
@@ -290,12 +313,18 @@ func dupConn(gc gnet.Conn) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fileConn(fd)
+	nc, err := fileConn(fd)
+	if err == nil && nc.RemoteAddr() == nil { // gnet would take it amiss
+		_ = nc.Close()
+		err = unix.ECONNRESET
+	}
+	return nc, err
 }
 
 func (r *real) stop() {
 	_ = r.client.Stop() // closes what is connected
 	r.ended = true
+	_ = unix.Close(r.bell)
 	r.l.endTurn() // for the Closed of those, on this goroutine
 }
 

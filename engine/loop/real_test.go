@@ -391,3 +391,28 @@ func waitFor(t testing.TB, what string, ok func() bool) {
 		}
 	}
 }
+
+func TestMailWithoutEndDoesNotKeepSocketsOut(t *testing.T) {
+	g := start(t, 2)
+	var stop atomic.Bool
+	defer stop.Store(true)
+	for i := range 2 {
+		l, to := g.At(i), g.At(1-i)
+		var again func()
+		again = func() {
+			if !stop.Load() {
+				l.Post(again)
+				l.Send(to, NewPacket())
+			}
+		}
+		l.Post(again)
+	}
+	nc := dial(t, serve(t, func() (*Loop, Handler) { return g.At(0), &funcs{data: echo} }, g))
+	for range 100 {
+		began := time.Now()
+		_, _ = nc.Write([]byte("x"))
+		if _, err := io.ReadFull(nc, make([]byte, 1)); err != nil || time.Since(began) > 2*time.Second {
+			t.Fatalf("echo after %v, err %v", time.Since(began), err)
+		}
+	}
+}
