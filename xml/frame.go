@@ -14,12 +14,13 @@ const (
 	inSlash // the same, behind '/'
 	inApos  // in a value
 	inQuot
-	inEnd   // in an end-tag
-	inBang  // behind "<!"; the six states from here read "[CDATA["
-	inCData = inBang + 7
-	inSqb1  = inCData + 1 // in CDATA, behind ']'
-	inSqb2  = inCData + 2 // behind "]]"
-	nStates = 32          // a power of two: an index needs no test
+	inEnd    // in an end-tag
+	inBang   // behind "<!"; the six states from here read "[CDATA["
+	inCData  = inBang + 7
+	inSqb1   = inCData + 1 // in CDATA, behind ']'
+	inSqb2   = inCData + 2 // behind "]]"
+	nStates  = 32          // a power of two: an index needs no test
+	inHeader = nStates - 1 // no state of the framer: a header is awaited
 
 	actOpen   = 0x80 // the byte ends a start-tag
 	actEmpty  = 0x40 // the byte ends an empty-element tag
@@ -43,6 +44,7 @@ func makeSteps() (t [nStates][256]uint8) {
 	for _, s := range []int{inText, inTag, inSlash, inApos, inQuot, inEnd} {
 		t[s]['<'] = actRefuse
 	}
+	set(inHeader, actRefuse)
 	t[inText]['<'] = inLess
 	set(inLess, inTag)
 	t[inLess]['/'], t[inLess]['!'] = inEnd, inBang

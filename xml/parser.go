@@ -42,8 +42,16 @@ func (p *Parser) Held() int { return p.parts.held }
 // 64 bytes of spare capacity behind in save a copy of its last element.
 func (p *Parser) Next(s *State, in []byte, lim *Limits) (k Kind, e Elem, n int, err error) {
 	if s.held != 0 {
-		if len(in) == 1 && p.trickle(s, in[0], lim) {
-			return None, Elem{}, 1, nil
+		if len(in) == 1 { // one byte that neither ends a tag nor needs room
+			next, b, i := steps[s.frame%nStates][in[0]], p.parts.bufs[s.part], uint(s.held)
+			if next&actMask == 0 && i < uint(len(b)) && i < uint(lim.Bytes) {
+				b[i] = in[0]
+				s.held++
+				if next != s.frame { // mostly it is not, and the next byte need not wait
+					s.frame = next
+				}
+				return None, Elem{}, 1, nil
+			}
 		}
 		return p.resume(s, in, lim)
 	}
@@ -70,22 +78,6 @@ func (p *Parser) Next(s *State, in []byte, lim *Limits) (k Kind, e Elem, n int, 
 		k, e, n, err = p.fresh(s, in[i:], lim)
 	}
 	return k, e, i + n, err
-}
-
-// trickle keeps one byte that neither ends a tag nor needs room.
-func (p *Parser) trickle(s *State, c byte, lim *Limits) bool {
-	next := steps[s.frame%nStates][c]
-	b := p.parts.bufs[s.part]
-	i := int(s.held)
-	if next&actMask != 0 || i >= len(b) || i >= lim.Bytes || s.mode < modeStream {
-		return false
-	}
-	b[i] = c
-	s.held++
-	if next != s.frame { // mostly it is not, and then the next byte need not wait
-		s.frame = next
-	}
-	return true
 }
 
 // blank answers white space. Before a header it rules out a declaration.
@@ -122,6 +114,9 @@ func (p *Parser) fresh(s *State, in []byte, lim *Limits) (Kind, Elem, int, error
 	if len(in) > 1 && in[1] == '/' {
 		return p.end(s, in, ctx.name, lim)
 	}
+	if len(in) < 64 && in[len(in)-1] != '>' && s.frame == inText {
+		return p.scrap(s, in, lim)
+	}
 	n, err := p.tree.parse(in[:min(len(in), lim.Bytes)], lim, ctx)
 	switch err {
 	case 0:
@@ -133,6 +128,25 @@ func (p *Parser) fresh(s *State, in []byte, lim *Limits) (Kind, Elem, int, error
 		return p.hold(s, in, lim)
 	}
 	return p.fail(s, err)
+}
+
+// scrap reads in, which is short and seems to end within an element: then it is
+// cheaper to begin with the framer.
+func (p *Parser) scrap(s *State, in []byte, lim *Limits) (Kind, Elem, int, error) {
+	n, done, err := p.frame(s, in, 0, lim)
+	if done {
+		return p.fresh(s, in[:n:cap(in)], lim)
+	}
+	if len(in) > lim.Bytes {
+		err = TooBig
+	}
+	switch {
+	case err != 0:
+		return p.fail(s, err)
+	case s.depth > 0:
+		return p.rooted(s, in, lim)
+	}
+	return p.keep(s, in)
 }
 
 // end reads the stream's end-tag.
@@ -279,9 +293,10 @@ func (p *Parser) open(s *State, in []byte, lim *Limits) (Kind, Elem, int, error)
 	}
 	switch err {
 	case 0:
-		s.mode = modeStream
+		s.mode, s.frame = modeStream, inText
 		return Header, Elem{t, 0}, n, nil
 	case errMore:
+		s.frame = inHeader
 		return p.keep(s, in)
 	}
 	return p.fail(s, err)

@@ -1,47 +1,50 @@
 package xml
 
+import "math/bits"
+
 // parts holds the unfinished elements of all connections of a loop. A buffer
 // grows by size classes, so that one byte costs little and a large stanza is
 // copied a bounded number of times; what is freed is used again.
 type parts struct {
 	bufs [][]byte // by State.part; the first is unused
 	free []uint32 // unused places of bufs
-	pool [len(partSizes)][][]byte
+	pool [partClasses][][]byte
 	held int // bytes of the buffers in use
 }
 
-// partSizes are the sizes of buffers. Larger ones are made to measure.
-var partSizes = [...]int{64, 256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10}
+// A buffer of class i has 64<<(2*i) bytes. Above the largest class they are made
+// to measure.
+const partClasses = 7
 
-// maxPooled bounds the unused bytes kept of each size.
+// maxPooled bounds the unused bytes kept of each class.
 const maxPooled = 1 << 20
+
+// partClass returns the class of buffers that n bytes, at least one, fit in.
+func partClass(n int) int { return max(0, bits.Len(uint(n-1))-5) / 2 }
 
 // take returns a buffer of at least n bytes.
 func (p *parts) take(n int) []byte {
-	for i, size := range partSizes {
-		if size < n {
-			continue
-		}
-		if k := len(p.pool[i]); k > 0 {
-			b := p.pool[i][k-1]
-			p.pool[i] = p.pool[i][:k-1]
-			p.held += size
-			return b
-		}
-		p.held += size
-		return make([]byte, size)
+	i := partClass(n)
+	if i >= partClasses {
+		p.held += 2 * n
+		return make([]byte, 2*n)
 	}
-	p.held += 2 * n
-	return make([]byte, 2*n)
+	size := 64 << (2 * i)
+	p.held += size
+	if k := len(p.pool[i]); k > 0 {
+		b := p.pool[i][k-1]
+		p.pool[i] = p.pool[i][:k-1]
+		return b
+	}
+	return make([]byte, size)
 }
 
 // give takes back what take returned.
 func (p *parts) give(b []byte) {
 	p.held -= len(b)
-	for i, size := range partSizes {
-		if size == len(b) && (len(p.pool[i])+1)*size <= maxPooled {
-			p.pool[i] = append(p.pool[i], b)
-		}
+	i := partClass(len(b))
+	if i < partClasses && (len(p.pool[i])+1)*len(b) <= maxPooled {
+		p.pool[i] = append(p.pool[i], b)
 	}
 }
 
@@ -49,7 +52,7 @@ func (p *parts) give(b []byte) {
 func (p *parts) add(s *State, b []byte) {
 	if s.part == 0 {
 		s.part = p.place()
-		p.bufs[s.part] = p.take(len(b))
+		p.bufs[s.part] = p.take(firstPart(len(b)))
 	}
 	buf := p.bufs[s.part]
 	if int(s.held)+len(b) > len(buf) {
@@ -60,6 +63,15 @@ func (p *parts) add(s *State, b []byte) {
 	}
 	copy(buf[s.held:], b)
 	s.held += uint32(len(b))
+}
+
+// firstPart is the room to ask for when the first read brought n bytes: small
+// reads let expect more of them.
+func firstPart(n int) int {
+	if n <= 16 {
+		return n
+	}
+	return n + 128
 }
 
 // place returns an unused place of bufs.
