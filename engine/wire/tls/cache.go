@@ -20,7 +20,7 @@ type Cache struct {
 
 type slot struct {
 	owner *conn
-	used  bool // since the hand last passed
+	used  bool // again, since it came or the hand last passed
 	ciphers
 }
 
@@ -55,12 +55,12 @@ func (c *Cache) of(k *conn) *ciphers {
 		return &c.slots[i].ciphers
 	}
 	k.slot = c.evict()
-	c.slots[k.slot] = slot{owner: k, used: true}
+	c.slots[k.slot] = slot{owner: k}
 	return &c.slots[k.slot].ciphers
 }
 
-// evict chooses the slot to give away: the first that was not used since the
-// hand was there (second chance).
+// evict chooses the slot to give away: the first that was not used again since
+// the hand was there (second chance).
 func (c *Cache) evict() uint32 {
 	for {
 		i := c.hand

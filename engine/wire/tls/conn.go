@@ -151,6 +151,7 @@ func (k *conn) Trim() { k.unique = nil }
 // Wipe implements Conn.
 func (k *conn) Wipe() {
 	clear(k.exporter[:])
+	k.unique = nil
 	k.in, k.out = half{}, half{}
 	k.flags |= inClosed | outClosed | failed
 }

@@ -17,7 +17,7 @@ const maxFinished = 256
 // record is the last one that the handshake read.
 func finishedOf(cs *ctls.ConnectionState, s *suite, k *keys, record []byte) []byte {
 	if !s.tls13() {
-		return cs.TLSUnique
+		return bytes.Clone(cs.TLSUnique) // which lies inside the whole tls.Conn
 	}
 	var h half
 	defer func() { h = half{} }()
