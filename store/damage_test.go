@@ -327,3 +327,21 @@ func TestCheckFindsAWrongTally(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckMakesNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "none")
+	if err := Check(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Check: %v", err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Check made %s: %v", dir, err)
+	}
+}
+
+func TestCheckOfAnOpenStoreIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	openTest(t, dir)
+	if err := Check(dir); !errors.Is(err, ErrLocked) {
+		t.Errorf("Check: %v, want locked", err)
+	}
+}

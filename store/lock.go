@@ -10,12 +10,9 @@ import (
 	"time"
 )
 
-// lockDir makes dir if it is missing, and locks it for this process. The lock
-// ends with the file it returns, or with the process.
+// lockDir locks dir for this process. The lock ends with the file it returns, or
+// with the process.
 func lockDir(dir string, timeout time.Duration) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("store: unusable directory: %w", err)
-	}
 	f, err := os.Open(dir)
 	if err != nil {
 		return nil, fmt.Errorf("store: unusable directory: %w", err)

@@ -26,6 +26,9 @@ func open(opt Options, steps []migration) (_ *Store, err error) {
 	s.queue.max = opt.MaxQueue
 	s.queue.wake.L = &s.queue.mu
 	s.txs.New = func() any { return new(Tx) }
+	if err := os.MkdirAll(opt.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("store: unusable directory: %w", err)
+	}
 	if s.dir, err = lockDir(opt.Dir, opt.LockTimeout); err != nil {
 		return nil, err
 	}

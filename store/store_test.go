@@ -60,3 +60,17 @@ func TestWhatIsPutIsThereAfterReopen(t *testing.T) {
 		t.Errorf("after reopen: %q, %v, want %q", got, err, want)
 	}
 }
+
+// TestMapSizeThatDoesNotFitIsNoError: a system may give less address space.
+func TestMapSizeThatDoesNotFitIsNoError(t *testing.T) {
+	s, err := Open(Options{Dir: t.TempDir(), Logger: quiet, MapSize: 1 << 47})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 30 { // grows, and is mapped anew
+		must(t, s, put(i, 1<<20))
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -255,6 +255,14 @@ func TestWritingStopsWhenACommitIsUncertain(t *testing.T) {
 	must(t, openTest(t, dir), put(1, 1000))
 }
 
+// TestEveryCommitIsSynced: what bbolt could leave out for speed, it may not.
+func TestEveryCommitIsSynced(t *testing.T) {
+	s := openTest(t, t.TempDir())
+	if s.db.NoSync || s.db.NoGrowSync || s.db.NoFreelistSync {
+		t.Errorf("NoSync %v, NoGrowSync %v, NoFreelistSync %v, want false", s.db.NoSync, s.db.NoGrowSync, s.db.NoFreelistSync)
+	}
+}
+
 func TestWhatMeansAFullDisk(t *testing.T) {
 	s := &Store{path: "/x/main.db"}
 	for _, test := range []struct {
