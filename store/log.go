@@ -100,13 +100,11 @@ func (l Log) EachBack(tx *Tx, owner string, before uint64, fn func(id uint64, v 
 	c := b.Cursor()
 	seek := bytes.Clone(tx.entry(owner, before))
 	prefix := seek[:len(owner)+1]
-	k, packed := c.Seek(seek)
-	if k == nil {
-		k, packed = c.Last()
-	} else {
-		k, packed = c.Prev()
+	step := c.Prev
+	if k, _ := c.Seek(seek); k == nil {
+		step = c.Last
 	}
-	for ; len(k) > len(prefix) && bytes.HasPrefix(k, prefix); k, packed = c.Prev() {
+	for k, packed := step(); len(k) > len(prefix) && bytes.HasPrefix(k, prefix); k, packed = c.Prev() {
 		if err := l.give(tx, owner, k, packed, fn); err != nil {
 			return stopped(err)
 		}
