@@ -34,6 +34,8 @@ type client struct {
 	wait func(ok func() bool) bool
 }
 
+var errOpen = errors.New("the connection is open")
+
 func (c *client) send(text string) { c.pipe.Send([]byte(text)) }
 
 // take takes the next item that has come. It waits for it.
@@ -100,7 +102,7 @@ func (c *client) expectNothing() error {
 // expectClosed fails unless the server has closed the connection.
 func (c *client) expectClosed() error {
 	if !c.wait(c.pipe.Ended) {
-		return errors.New("the connection is open")
+		return errOpen
 	}
 	return c.expectNothing()
 }

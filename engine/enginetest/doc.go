@@ -30,6 +30,8 @@
 //	C receives nothing          all is quiet, and nothing is left unread
 //	C closed                    the server has closed the connection, and nothing
 //	                            is left unread
+//	C cut                       the same, whatever is left unread, such as an
+//	                            alert of TLS
 //	C closes                    ends its stream, takes the server's end
 //	C drops                     the connection is cut
 //	C stops reading             what the server sends piles up

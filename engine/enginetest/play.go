@@ -213,6 +213,13 @@ func (p *player) act(c *client, s *step) error {
 		return c.expectNothing()
 	case "closed":
 		return c.expectClosed()
+	case "cut":
+		if !c.wait(c.pipe.Ended) {
+			return errOpen
+		}
+		c.pipe.Read()
+		c.text = ""
+		return nil
 	case "closes":
 		c.send("</stream:stream>")
 		return p.receive(c, "</stream:stream>", false)
