@@ -117,7 +117,7 @@ func (c *Conn) Write(b []byte) {
 	}
 	if c.Backlog() > 0 {
 		c.watch()
-		if c.state&paused != 0 {
+		if c.quiet() {
 			c.loop.drv.interest(c) // the driver wants to write, and asked to read too
 		}
 	}
@@ -185,16 +185,20 @@ func (c *Conn) Close() {
 	if c.state&(closing|gone) != 0 {
 		return
 	}
-	c.state = c.state&^moving | closing
+	delete(c.loop.moving, c)
 	c.dropHeld()
 	c.watch()
 	c.slow.deadline = c.loop.now.Add(linger)
-	if c.state&paused != 0 {
-		c.state &^= paused
+	wasQuiet := c.quiet()
+	c.state = c.state&^(moving|paused) | closing
+	if wasQuiet {
 		c.loop.drv.interest(c) // to see the other side's end
 	}
 	c.Dirty()
 }
+
+// quiet reports whether nothing is read.
+func (c *Conn) quiet() bool { return c.state&(paused|moving) != 0 }
 
 // Abort closes c at once; a backlog is lost.
 func (c *Conn) Abort() { c.abort(nil) }
@@ -211,11 +215,9 @@ func (c *Conn) input(in []byte) {
 	c.loop.n.in += uint64(len(in))
 	switch {
 	case c.state&(closing|gone) != 0:
-	case c.state&(paused|moving) != 0:
+	case c.quiet():
 		c.hold(in)
-		if c.state&paused != 0 {
-			c.loop.drv.interest(c) // writing off a backlog turned reading on
-		}
+		c.loop.drv.interest(c) // writing off a backlog turned reading on
 	case c.held != nil:
 		c.hold(in)
 		c.giveHeld()

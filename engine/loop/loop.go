@@ -239,6 +239,7 @@ func (l *Loop) gone(c *Conn, err error) {
 	c.state |= gone
 	c.sock = nil
 	c.dropHeld()
+	delete(l.moving, c)
 	l.n.conns--
 	l.ended = append(l.ended, ended{c, err})
 	l.arm()

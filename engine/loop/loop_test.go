@@ -258,6 +258,29 @@ func TestMoveKeepsBytesAndRequests(t *testing.T) {
 	}
 }
 
+func TestCloseWhileMovingWaitsForTheBacklogStaysAndTellsClosed(t *testing.T) {
+	g := NewManual(2, epoch)
+	h := &recorder{}
+	var conn *Conn
+	h.data = func(c *Conn, in []byte) {
+		conn = c
+		c.Write([]byte("out"))
+		c.Move(g.At(1), func(*Conn) { t.Error("arrived") })
+	}
+	p := g.Pipe(g.At(0), h)
+	p.StopReading()
+	p.WriteString("a")
+	g.Turn()
+	g.At(0).Post(conn.Close)
+	g.Turn()
+	p.StartReading()
+	g.Advance(linger + 2*Tick)
+	h.want(t, "open", "data a", "flush", "closed <nil>")
+	if n := len(g.At(0).moving); n != 0 {
+		t.Errorf("%d moves are still noted", n)
+	}
+}
+
 func TestWorkIsRefusedAboveTheBound(t *testing.T) {
 	g := NewManual(1, epoch)
 	l := g.At(0)

@@ -200,7 +200,7 @@ func (p *Peer) deliver() bool {
 		c.loop.n.conns++
 		c.open()
 	}
-	if c.state&(paused|moving|gone) != 0 {
+	if c.quiet() || c.state&gone != 0 {
 		return false
 	}
 	n := min(len(p.sent), c.loop.group.opt.ReadBuffer)

@@ -44,11 +44,7 @@ func (l *Loop) runMoves() {
 	list := l.take(&l.moves)
 	for _, c := range list {
 		m := l.moving[c]
-		switch {
-		case m == nil:
-		case c.state&(closing|gone) != 0:
-			delete(l.moving, c)
-		case c.Backlog() == 0: // else tick comes back to it
+		if m != nil && c.Backlog() == 0 { // else tick comes back to it
 			l.leave(c, m)
 		}
 	}

@@ -159,11 +159,27 @@ func (g *Group) enroll(nc net.Conn, c *Conn, m *move) {
 	forgetZone(nc.RemoteAddr())
 	go func() {
 		defer g.enrolled.Done()
+		awaitDescriptor()
 		_, err := a.l.drv.(*real).client.EnrollContext(nc, a)
 		if err != nil || !a.opened {
 			a.l.Post(func() { a.fail(err) })
 		}
 	}()
+}
+
+// awaitDescriptor waits, not for ever, until the process can open another
+// file: gnet closes a socket that it cannot duplicate.
+func awaitDescriptor() {
+	for range moveTries {
+		fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 0)
+		if err == nil {
+			_ = unix.Close(fd)
+		}
+		if !noDescriptor(err) {
+			return
+		}
+		time.Sleep(Tick)
+	}
 }
 
 // enter counts an enrolment, unless the group is stopping.
@@ -264,7 +280,7 @@ func (r *real) wake() {
 
 func (r *real) interest(c *Conn) {
 	var events uint32
-	if c.state&(paused|moving) == 0 {
+	if !c.quiet() {
 		events = unix.EPOLLIN | unix.EPOLLPRI
 	}
 	if c.Backlog() > 0 {

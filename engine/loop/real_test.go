@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -251,6 +252,49 @@ func TestPauseHoldsAcrossADrainedBacklog(t *testing.T) {
 	}
 	l.Post(c.Resume)
 	waitFor(t, "Data after Resume", func() bool { return calls.Load() == 1 })
+}
+
+func TestMoveWithABacklogWaitsAndReadsNothingMeanwhile(t *testing.T) {
+	g := start(t, 2)
+	var early atomic.Int64
+	arrived := make(chan int, 1)
+	conn := make(chan *Conn, 1)
+	got := make(chan string, 100)
+	h := &funcs{
+		open: func(c *Conn) { conn <- c },
+		data: func(c *Conn, in []byte) {
+			if c.Loop() == g.At(0) {
+				early.Add(1)
+			}
+			got <- string(in)
+		},
+	}
+	nc := dial(t, serve(t, func() (*Loop, Handler) { return g.At(0), h }, g))
+	c := <-conn
+	const size = 16 << 20
+	g.At(0).Post(func() {
+		c.Move(g.At(1), func(c *Conn) { arrived <- c.Loop().Index })
+		c.Write(make([]byte, size))
+	})
+	if _, err := io.ReadFull(nc, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		_, _ = nc.Write([]byte("0123456789"))
+	}
+	if _, err := io.ReadFull(nc, make([]byte, size-1)); err != nil {
+		t.Fatal(err)
+	}
+	if i := <-arrived; i != 1 {
+		t.Errorf("arrived at loop %d", i)
+	}
+	all := ""
+	for len(all) < 1000 {
+		all += <-got
+	}
+	if want := strings.Repeat("0123456789", 100); all != want || early.Load() != 0 {
+		t.Errorf("bytes differ: %v; %d Data on the old loop", all != want, early.Load())
+	}
 }
 
 // pressed counts how often the backlog was told to be empty.

@@ -194,10 +194,14 @@ func (w *Conn) fail(err error) {
 
 // Move takes w to another loop, after this turn's output: TLS, bytes that wait
 // and all. From then on w may be used only there, where done runs first.
-// Timers of the Upper do not come along.
+// Timers of the Upper do not come along. It is not for the time between
+// StartTLS and Secured.
 func (w *Conn) Move(to *loop.Loop, done func()) {
-	if w.mode == dead {
+	switch w.mode {
+	case dead:
 		return
+	case shaking:
+		panic("wire: Move amid a handshake")
 	}
 	w.Loop().Stop(&w.timer)
 	if w.tls != nil {

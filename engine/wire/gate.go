@@ -53,6 +53,12 @@ func (g *gate) leave(a netip.Addr) {
 	}
 }
 
+func (g *gate) inAll() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.total
+}
+
 // network is what counts as one address: for IPv6 the /64, which is what one
 // customer has.
 func network(a netip.Addr) netip.Addr {

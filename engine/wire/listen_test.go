@@ -102,12 +102,6 @@ func isRefused(t *testing.T, addr string) {
 	}
 }
 
-func (g *gate) inAll() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.total
-}
-
 func TestGateCountsByNetworkAndInAll(t *testing.T) {
 	g := newGate(2, 3)
 	in := func(a string, want verdict) {

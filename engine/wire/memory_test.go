@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 	"unsafe"
 
 	"meerkat/engine/loop"
@@ -74,6 +75,7 @@ func BenchmarkIdleHeap(b *testing.B) {
 	waitFor(b, "connections", func() bool {
 		return opened.Load() == n && s.group.At(0).Stats().Conns+s.group.At(1).Stats().Conns == n
 	})
+	time.Sleep(100 * time.Millisecond)
 	b.ReportMetric((float64(heapInUse())-float64(before))/n, "B/conn")
 	for _, fd := range clients {
 		_ = syscall.Close(fd)

@@ -73,6 +73,8 @@ func New(g *loop.Group, opt Options) *Server {
 	for i := range s.shards {
 		s.shards[i].cache = tls.NewCache(opt.HotSessions)
 	}
+	metric.NewGaugeFunc("meerkat_wire_unauthenticated", "Connections that have not logged in.",
+		func() float64 { return float64(s.gate.inAll()) })
 	if opt.TLS != nil {
 		countHandshakes(opt.TLS)
 	}
