@@ -160,12 +160,16 @@ step: // the states in which each byte counts
 		if done || err != 0 {
 			return q, done, err
 		}
-		switch s.frame {
-		case inText:
-			goto text
-		case inTag:
-			goto tag
+		if s.frame == inText || s.frame == inTag {
+			break
 		}
+	}
+	if q < n {
+		m.reach(in, q)
+		if s.frame == inText {
+			goto text
+		}
+		goto tag
 	}
 	return n, false, 0
 }

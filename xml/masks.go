@@ -13,7 +13,7 @@ import (
 //	text   the byte is '<', '&', ']', above 0x7F, or below 0x20 and no tab or LF
 //
 // Bits are found when they are asked for, some blocks of 64 bytes ahead. Behind
-// those found there are at least 64 zeros, behind the end of the input 128 ones.
+// those found there are 192 zeros, behind the end of the input at least 128 ones.
 type masks struct {
 	words  []uint64 // three arrays of stride words
 	rows   [3]unsafe.Pointer
@@ -39,7 +39,7 @@ func (m *masks) reset(in unsafe.Pointer, n int) { m.resetAt(in, n, 0) }
 // resetAt is reset for bytes from q on.
 func (m *masks) resetAt(in unsafe.Pointer, n, q int) {
 	m.n, m.done = n, q&^(block-1)
-	if need := n/block + 4; need > m.stride {
+	if need := n/block + 5; need > m.stride {
 		m.stride = max(need, 2*m.stride, 64)
 		m.words = make([]uint64, 3*m.stride)
 		for i := range m.rows {
@@ -62,8 +62,8 @@ func (m *masks) extend(in unsafe.Pointer, step int) {
 		return
 	}
 	for _, row := range m.rows {
-		w := (*[2]uint64)(unsafe.Add(row, m.done/8))
-		w[0], w[1] = 0, 0
+		w := (*[3]uint64)(unsafe.Add(row, m.done/8))
+		w[0], w[1], w[2] = 0, 0, 0
 	}
 }
 

@@ -66,20 +66,25 @@ type tree struct {
 	tape     []entry
 	ctx      *context
 	side     []byte   // unescaped values: 8 bytes of the entry's old a, then the value
-	frames   []frame  // open elements
+	levels   []frame  // [0] is what is around the element
+	frames   []frame  // open elements; those of levels behind the first
 	binds    []uint32 // Decl entries of the prefixes in scope, innermost last
 	need     []uint32 // scratch of appendDecls
 	prefixed bool     // a prefix other than xml is used
 	at       int      // behind the last whole tag or CDATA section
 	elems    int      // elements seen
 	masks    masks
+	cur      cursor
 	copied   []byte // input that lacked room behind it
 }
 
 func (t *tree) reset(in []byte, ctx *context) {
 	t.in, t.ctx = in, ctx
 	t.tape, t.side = t.tape[:0], t.side[:0]
-	t.frames, t.binds = t.frames[:0], t.binds[:0]
+	t.binds = t.binds[:0]
+	if len(t.levels) > 0 {
+		t.frames = t.levels[1:1]
+	}
 	t.prefixed, t.at, t.elems = false, 0, 0
 }
 
