@@ -24,15 +24,8 @@ type Env struct {
 	Log      *slog.Logger
 	Router   Router
 
-	issued  uint64 // updates queued
-	settled uint64 // of those, the ones whose done has run: they end in order
-	waiters []waiter
+	updates updates
 	scratch []byte
-}
-
-type waiter struct {
-	at uint64
-	fn func()
 }
 
 // Router sends stanzas on. engine/route is the one there is.
@@ -79,35 +72,25 @@ func (e *Env) Shard() int { return e.Loop.Index }
 
 // Update queues fn for the store's writer; done runs on this loop after the
 // commit, or with the error that kept fn from being stored. fn runs on another
-// goroutine, perhaps twice: it must touch only tx and what it captured.
+// goroutine: it must touch only tx and what it captured.
 func (e *Env) Update(fn func(tx *store.Tx) error, done func(err error)) {
-	e.issued++
+	n := e.updates.issue()
 	e.Store.Update(fn, func(err error) {
-		e.Loop.Post(func() { e.Router.Run(func() { done(err); e.settle() }) })
+		e.Loop.Post(func() {
+			e.Router.Run(func() {
+				done(err)
+				e.updates.end(n)
+			})
+		})
 	})
 }
 
-func (e *Env) settle() {
-	e.settled++
-	for len(e.waiters) > 0 && e.waiters[0].at <= e.settled {
-		fn := e.waiters[0].fn
-		e.waiters = e.waiters[1:]
-		fn()
-	}
-}
-
 // Issued counts the updates of this loop so far.
-func (e *Env) Issued() uint64 { return e.issued }
+func (e *Env) Issued() uint64 { return e.updates.issued }
 
 // WhenSettled calls fn once every update issued so far has been committed or
 // has failed: at once if that is so.
-func (e *Env) WhenSettled(fn func()) {
-	if e.issued == e.settled {
-		fn()
-		return
-	}
-	e.waiters = append(e.waiters, waiter{e.issued, fn})
-}
+func (e *Env) WhenSettled(fn func()) { e.updates.whenSettled(fn) }
 
 // View reads from the store, on the loop: from the page cache.
 func (e *Env) View(fn func(tx *store.Tx)) {
