@@ -3,6 +3,7 @@ package stream
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"meerkat/xml"
 )
@@ -19,40 +20,38 @@ var conditions = []string{
 	"unsupported-version", "undefined-condition",
 }
 
-// faults says what an error of the parser is on a stream: the condition, the
-// text, and the number of the limit that it names, if any.
+// faults says what an error of the parser is on a stream.
 var faults = [...]struct {
-	condition, before, after string
-	limit                    func(*xml.Limits) int
-	hit                      int // index in limitHits
+	condition, text string
+	limit           func(*xml.Limits) int // whose number stands in text's place of #
+	hit             int                   // which limit it is, from 1, in limits
 }{
 	xml.NotWellFormed: {condition: "not-well-formed"},
 	xml.Restricted:    {condition: "restricted-xml"},
 	xml.BadEncoding:   {condition: "unsupported-encoding"},
 	xml.BadPrefix:     {condition: "bad-namespace-prefix"},
-	xml.BadFormat:     {condition: "bad-format", before: "text between stanzas"},
-	xml.Reopened:      {condition: "bad-format", before: "a stream header inside a stream"},
-	xml.TooBig: {"policy-violation", "a stanza here may have ", " bytes",
-		func(l *xml.Limits) int { return l.Bytes }, 0},
-	xml.TooDeep: {"policy-violation", "elements here may be nested ", " deep",
-		func(l *xml.Limits) int { return l.Depth }, 1},
-	xml.TooManyAttrs: {"policy-violation", "an element here may have ", " attributes",
-		func(l *xml.Limits) int { return l.Attrs }, 2},
-	xml.TooManyElems: {"policy-violation", "a stanza here may have ", " elements",
-		func(l *xml.Limits) int { return l.Elems }, 3},
-	xml.NoRoom: {"resource-constraint", "too many unfinished stanzas, limit of this loop in bytes: ", "",
-		func(*xml.Limits) int { return 0 }, 4},
+	xml.BadFormat:     {condition: "bad-format", text: "text between stanzas"},
+	xml.Reopened:      {condition: "bad-format", text: "a stream header inside a stream"},
+
+	xml.TooBig:       {"policy-violation", "a stanza here may have # bytes", func(l *xml.Limits) int { return l.Bytes }, 1},
+	xml.TooDeep:      {"policy-violation", "elements here may be nested # deep", func(l *xml.Limits) int { return l.Depth }, 2},
+	xml.TooManyAttrs: {"policy-violation", "an element here may have # attributes", func(l *xml.Limits) int { return l.Attrs }, 3},
+	xml.TooManyElems: {"policy-violation", "a stanza here may have # elements", func(l *xml.Limits) int { return l.Elems }, 4},
+	xml.NoRoom:       {"resource-constraint", "the server holds too many unfinished stanzas, try again", nil, 5},
 }
+
+var limits = []string{"bytes", "depth", "attributes", "elements", "unfinished"}
 
 // broken ends the stream because of what the parser found.
 func (s *Stream) broken(err xml.Error) {
 	f := &faults[err]
-	text := f.before
+	text, app := f.text, ""
 	if f.limit != nil {
-		text += strconv.Itoa(f.limit(s.limits())) + f.after
-		limitHits.Add(s.at.shard(), f.hit, 1)
+		text = strings.Replace(text, "#", strconv.Itoa(f.limit(s.limits())), 1)
 	}
-	app := ""
+	if f.hit > 0 {
+		limitHits.Add(s.at.shard(), f.hit-1, 1)
+	}
 	if err == xml.TooBig {
 		app = "stanza-too-big"
 	}

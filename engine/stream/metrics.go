@@ -14,7 +14,7 @@ var (
 	streamErrors = metric.NewCounterVec("meerkat_stream_errors_total",
 		"Stream errors sent.", "condition", conditions...)
 	limitHits = metric.NewCounterVec("meerkat_stream_limit_hits_total",
-		"Streams closed because an element was too large in some way.", "limit", "bytes", "depth", "attributes", "elements", "room")
+		"Streams closed because an element was too large in some way.", "limit", limits...)
 	bindings = metric.NewCounter("meerkat_stream_bindings_total",
 		"Resources bound.")
 	refusals = metric.NewCounter("meerkat_stream_binding_errors_total",

@@ -32,7 +32,7 @@ func (s *Stream) auth(e xml.Elem) {
 		return
 	}
 	if s.at.sh.Throttle.Blocked(s.w.Remote(), s.at.loop.Now()) {
-		s.guessing("too many failed logins from your address, wait " + s.at.sh.Config.Limits.LoginBlock.String())
+		s.guessing("too many failed logins from your address, wait " + s.at.router.Env().Config.Limits.LoginBlock.String())
 		return
 	}
 	x, err := s.at.sh.Mechanisms.Start(string(e.Attr("mechanism")), s.binding(), l.host)
@@ -146,11 +146,17 @@ func (s *Stream) refuse(err error) {
 	if f.Condition == auth.NotAuthorized {
 		s.at.sh.Throttle.Failed(s.w.Remote(), s.at.loop.Now())
 	}
-	if f.Cause != nil {
-		s.at.router.Env().Log.Error("stream: a login could not be checked", "domain", l.host, "err", f.Cause)
-	}
+	s.logRefusal(f)
 	if most := s.at.sh.Config.Limits.LoginFailuresPerStream; most > 0 && l.failures >= most {
 		s.guessing("a stream may have " + strconv.Itoa(most) + " failed logins")
+	}
+}
+
+func (s *Stream) logRefusal(f auth.Failure) {
+	log := s.at.router.Env().Log
+	log.Debug("stream: login refused", "client", s.w.Remote(), "condition", f.Condition.String(), "text", f.Text)
+	if f.Cause != nil {
+		log.Error("stream: a login could not be checked", "domain", s.login.host, "err", f.Cause)
 	}
 }
 
