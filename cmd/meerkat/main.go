@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"meerkat/bench"
 	"meerkat/engine/config"
 )
 
@@ -42,6 +43,7 @@ func commands() []command {
 		{"status", "[-config FILE] [-data DIR]", "show what a running server does", status},
 		{"check", "[-connections N] [-store]", "check configuration, certificates, ports, limits and disk", check},
 		{"config", "doc", "print the manual of the configuration, which is also a sample of it", configDoc},
+		{"bench", "SCENARIO ...", "load tests against this or any XMPP server", benchmark},
 		{"version", "", "print the version", printVersion},
 	}
 }
@@ -109,6 +111,13 @@ func exit(t terminal, err error) int {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+func benchmark(_ terminal, args []string) error {
+	if code := bench.Main(args); code != exitOK {
+		return quiet{code}
+	}
+	return nil
 }
 
 func printVersion(t terminal, args []string) error {
