@@ -112,11 +112,8 @@ func (s scenario) main(args []string) error {
 	htmlFile := fs.String("html", "", "write a report with charts to this file")
 	fs.BoolVar(&r.quiet, "quiet", false, "show no progress")
 	do := s.setup(fs)
-	if err := fs.Parse(args); err != nil {
-		return usageOf(err)
-	}
-	if fs.NArg() > 0 {
-		return usageError(fmt.Sprintf("unexpected %q", fs.Arg(0)))
+	if err := parse(fs, args); err != nil {
+		return err
 	}
 	r.result.Server = r.server.name
 	fs.VisitAll(func(f *flag.Flag) { r.result.Set(f.Name, f.Value.String()) })
@@ -127,11 +124,21 @@ func (s scenario) main(args []string) error {
 	return r.hand(*jsonFile, *htmlFile)
 }
 
-func usageOf(err error) error {
-	if errors.Is(err, flag.ErrHelp) {
+// parse reads flags and nothing else. Help goes to the terminal.
+func parse(fs *flag.FlagSet, args []string) error {
+	fs.SetOutput(io.Discard)
+	err := fs.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fs.SetOutput(os.Stdout)
+		fs.PrintDefaults()
 		return err
+	case err != nil:
+		return usageError(err.Error())
+	case fs.NArg() > 0:
+		return usageError(fmt.Sprintf("unexpected %q", fs.Arg(0)))
 	}
-	return usageError(err.Error())
+	return nil
 }
 
 // hand prints the result and writes the files that were asked for.
@@ -159,7 +166,7 @@ func (r *run) figure(name string, value float64, unit string) {
 
 // faults notes what a crowd found wrong; the result is a miss if there is any.
 func (r *run) faults(s load.Stats) {
-	r.result.AtMost("lost", float64(s.Missing()), "", 0)
+	r.result.AtMost("lost", float64(s.InFlight), "", 0)
 	r.result.AtMost("doubled", float64(s.Doubled), "", 0)
 	r.result.AtMost("reordered", float64(s.Reordered), "", 0)
 	r.result.AtMost("damaged", float64(s.Damaged), "", 0)

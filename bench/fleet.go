@@ -122,10 +122,22 @@ func (f *fleet) stats() (load.Stats, error) {
 	return a.Stats, err
 }
 
-// rss is the memory of all workers, in bytes.
+// rss is the memory of all workers, in bytes, without what they could give back.
 func (f *fleet) rss() (int64, error) {
-	a, err := f.ask(func(*member) request { return request{} })
+	a, err := f.ask(func(*member) request { return request{Weigh: true} })
 	return a.RSS, err
+}
+
+// cpu is the processor time of all workers.
+func (f *fleet) cpu() (sum time.Duration, err error) {
+	for _, m := range f.members {
+		d, err := proc.CPU(m.child.PID)
+		if err != nil {
+			return 0, err
+		}
+		sum += d
+	}
+	return sum, nil
 }
 
 // drain stops all sending and waits for what is in flight, at most for d.

@@ -46,7 +46,7 @@ func idle(fs *flag.FlagSet) func(*run) error {
 // weight is what was used at one time, in bytes.
 type weight struct {
 	server    proc.Mem
-	free      int64
+	kernel    int64
 	generator int64
 }
 
@@ -54,7 +54,7 @@ func (r *run) weigh(c *contender) (w weight, err error) {
 	if w.generator, err = c.fleet.rss(); err != nil {
 		return w, err
 	}
-	if w.free, err = proc.Free(); err != nil || c.pid == 0 {
+	if w.kernel, err = proc.Kernel(); err != nil || c.pid == 0 {
 		return w, err
 	}
 	w.server, err = proc.Memory(c.pid)
@@ -64,19 +64,13 @@ func (r *run) weigh(c *contender) (w weight, err error) {
 func (r *run) weights(a, b weight, users int, most float64) {
 	each := func(bytes int64) float64 { return float64(bytes) / float64(users) }
 	r.figure("sessions", float64(users), "")
-	rss := each(b.server.RSS - a.server.RSS)
-	if most > 0 {
-		r.result.AtMost("server RSS", rss, "bytes/session", most)
-	} else {
-		r.figure("server RSS", rss, "bytes/session")
-	}
+	r.result.Limited("server RSS", each(b.server.RSS-a.server.RSS), "bytes/session", most)
 	r.figure("of it not from files", each(b.server.Anon-a.server.Anon), "bytes/session")
 	r.figure("server RSS before", float64(a.server.RSS)/1e6, "MB")
 	r.figure("server RSS after", float64(b.server.RSS)/1e6, "MB")
 	r.figure("server RSS at most", float64(b.server.Peak)/1e6, "MB")
-	own := each(b.generator - a.generator)
-	r.figure("the generator's own RSS", own, "bytes/session")
-	r.figure("kernel and all else", each(a.free-b.free)-rss-own, "bytes/session")
+	r.figure("the generator's own RSS", each(b.generator-a.generator), "bytes/session")
+	r.figure("the kernel's objects, of both ends", each(b.kernel-a.kernel), "bytes/session")
 }
 
 // reachAll sends each user one message or two, so that it is known that all

@@ -28,15 +28,12 @@ func login(fs *flag.FlagSet) func(*run) error {
 			return err
 		}
 		srv.job = load.Job{Login: &load.LoginJob{Users: *users, Parallel: *parallel, Churn: true}}
-		m := turns{r: r, timing: tm, unit: "login", units: func(s load.Stats) uint64 { return s.Logins }}
+		m := turns{r: r, timing: tm, unit: "login", units: func(s load.Stats) uint64 { return s.Logins }, mostCPU: *most}
 		if err := m.take(srv, nil); err != nil {
 			return err
 		}
 		r.result.Latency("time of a login", m.stats.LoginTime)
-		m.figures(srv, nil, 0)
-		if median, ok := r.result.Value("CPU, median"); ok && *most > 0 {
-			r.result.AtMost("CPU", median, "us/login", *most)
-		}
+		m.figures(srv, nil)
 		return r.verdict(srv, nil)
 	}
 }

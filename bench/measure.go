@@ -50,22 +50,33 @@ func (c *contender) slice(d time.Duration, units func(load.Stats) uint64) (repor
 	if s.Work > 0 {
 		s.CPU = float64((b.cpu - a.cpu).Nanoseconds()) / 1e3 / float64(s.Work)
 	}
+	s.Others = 100 * (b.others() - a.others()).Seconds() / s.Seconds
 	_, err = c.fleet.drain(patience)
 	return s, stats, err
 }
 
-// sight is what a contender had done at one time.
+// sight is what a contender had done at one time, and the machine.
 type sight struct {
-	at    time.Time
-	cpu   time.Duration
-	stats load.Stats
+	at         time.Time
+	cpu, crowd time.Duration // of the contender's process, of its clients
+	machine    time.Duration // all that was used
+	stats      load.Stats
 }
+
+// others is what neither contender nor clients have used.
+func (s sight) others() time.Duration { return s.machine - s.cpu - s.crowd }
 
 func (c *contender) look() (s sight, err error) {
 	if c.pid != 0 {
 		if s.cpu, err = proc.CPU(c.pid); err != nil {
 			return s, err
 		}
+	}
+	if s.crowd, err = c.fleet.cpu(); err != nil {
+		return s, err
+	}
+	if s.machine, _, err = proc.Busy(); err != nil {
+		return s, err
 	}
 	s.at = time.Now()
 	s.stats, err = c.fleet.stats()
@@ -191,8 +202,8 @@ func floorCommand(args []string) error {
 	fs.IntVar(&o.Layout.Users, "users", 1000, "clients")
 	fs.IntVar(&o.Layout.Contacts, "roster", 100, "contacts of each")
 	fs.IntVar(&o.Layout.Block, "block", 1000, "clients of a block")
-	if err := fs.Parse(args); err != nil {
-		return usageOf(err)
+	if err := parse(fs, args); err != nil {
+		return err
 	}
 	f, err := floor.Start(*addr, o)
 	if err != nil {

@@ -58,7 +58,7 @@ func message(fs *flag.FlagSet) func(*run) error {
 		defer flr.close()
 		job.Rate = *rate
 		srv.job = load.Job{Message: &job}
-		m := turns{r: r, timing: tm, unit: "message", units: func(s load.Stats) uint64 { return s.Received }}
+		m := turns{r: r, timing: tm, unit: "message", units: func(s load.Stats) uint64 { return s.Received }, mostRatio: *most}
 		if flr != nil {
 			flr.job = srv.job
 		}
@@ -66,7 +66,7 @@ func message(fs *flag.FlagSet) func(*run) error {
 			return err
 		}
 		r.result.Latency("latency", m.stats.Latency)
-		m.figures(srv, flr, *most)
+		m.figures(srv, flr)
 		if *open > 0 && *rate == 0 {
 			job.Rate = *open * m.rate(srv.name)
 			if err := r.openLoop(srv, job.Rate, tm.duration); err != nil {
@@ -103,7 +103,7 @@ func (r *run) verdict(srv, flr *contender) error {
 	if err != nil {
 		return err
 	}
-	if s.Missing()+s.Doubled+s.Reordered+s.Damaged+load.Sum(s.Dropped) > 0 {
+	if s.InFlight+s.Doubled+s.Reordered+s.Damaged+load.Sum(s.Dropped) > 0 {
 		return fmt.Errorf("bench: the floor itself has lost or mixed up stanzas, so nothing here can be believed: %+v", s)
 	}
 	return nil
@@ -117,6 +117,8 @@ type turns struct {
 	unit  string
 	units func(load.Stats) uint64
 	stats load.Stats // of the server's slices
+
+	mostCPU, mostRatio float64 // that pass, of the medians; 0: any
 }
 
 // take runs the slices: floor, server, floor, server. Without a floor, the
@@ -163,16 +165,17 @@ func (m *turns) rate(name string) float64 {
 	return median
 }
 
-// figures notes rate and CPU of both sides and their ratio; most is the largest
-// ratio that passes, 0 any.
-func (m *turns) figures(srv, flr *contender, most float64) {
+// figures notes rate and CPU of both sides and their ratio.
+func (m *turns) figures(srv, flr *contender) {
 	r := m.r
 	cpu := func(s report.Slice) float64 { return s.CPU }
 	r.figure("rate", m.rate(srv.name), m.unit+"s/s")
+	_, _, others := report.Range(m.of(srv.name, func(s report.Slice) float64 { return s.Others }))
+	r.figure("CPU of other processes, most", others, "% of a core")
 	if srv.pid != 0 {
 		least, median, _ := report.Range(m.of(srv.name, cpu))
 		r.figure("CPU, least", least, "us/"+m.unit)
-		r.figure("CPU, median", median, "us/"+m.unit)
+		r.result.Limited("CPU, median", median, "us/"+m.unit, m.mostCPU)
 	}
 	if flr == nil {
 		return
@@ -187,9 +190,5 @@ func (m *turns) figures(srv, flr *contender, most float64) {
 	a, b, _ := report.Range(m.of(srv.name, cpu))
 	r.figure("above the floor, median", b-median, "us/"+m.unit)
 	r.figure("ratio of least", a/least, "")
-	if most > 0 {
-		r.result.AtMost("ratio of medians", b/median, "", most)
-	} else {
-		r.figure("ratio of medians", b/median, "")
-	}
+	r.result.Limited("ratio of medians", b/median, "", m.mostRatio)
 }

@@ -26,7 +26,7 @@ func presence(fs *flag.FlagSet) func(*run) error {
 		}
 		defer srv.close()
 		defer flr.close()
-		m := turns{r: r, timing: tm, unit: "stanza", units: func(s load.Stats) uint64 { return s.Told }}
+		m := turns{r: r, timing: tm, unit: "stanza", units: func(s load.Stats) uint64 { return s.Told }, mostRatio: *most}
 		srv.job = load.Job{Presence: &load.PresenceJob{Users: *users, Window: *window}}
 		if flr != nil {
 			size, err := stanzaSize(srv)
@@ -40,7 +40,7 @@ func presence(fs *flag.FlagSet) func(*run) error {
 			return err
 		}
 		r.result.Latency("lag", m.stats.PresenceLag)
-		m.figures(srv, flr, *most)
+		m.figures(srv, flr)
 		return r.verdict(srv, flr)
 	}
 }

@@ -65,7 +65,8 @@ type subject struct {
 	dir    string // to be removed; "" if it is to be kept
 }
 
-// subject finds the server, or seeds and starts one.
+// subject finds the server, or seeds and starts one. What it returns is to be
+// stopped, also beside an error.
 func (r *run) subject(layout load.Layout) (*subject, error) {
 	s := &subject{target: r.client.target(layout), pid: r.server.pid}
 	switch s.target.TLS {
@@ -74,13 +75,13 @@ func (r *run) subject(layout load.Layout) (*subject, error) {
 	case load.Direct:
 		s.target.Addr = r.server.direct
 	default:
-		return nil, usageError(fmt.Sprintf("-tls %s: want none, starttls or direct", s.target.TLS))
+		return s, usageError(fmt.Sprintf("-tls %s: want none, starttls or direct", s.target.TLS))
 	}
 	if r.server.addr == "" && r.server.direct == "" {
 		return s, r.start(s)
 	}
 	if s.target.Addr == "" {
-		return nil, usageError("-tls direct needs -direct host:port, the others -addr host:port")
+		return s, usageError("-tls direct needs -direct host:port, the others -addr host:port")
 	}
 	return s, nil
 }
@@ -100,7 +101,7 @@ func (r *run) start(s *subject) error {
 			return err
 		}
 	}
-	c := config{domain: r.client.domain, data: data, requireTLS: s.target.TLS != load.Plain}
+	c := lifted{domain: r.client.domain, data: data, requireTLS: s.target.TLS != load.Plain}
 	for _, addr := range []*string{&c.clear, &c.direct, &c.metrics} {
 		if *addr, err = freeAddr(); err != nil {
 			return err
@@ -150,15 +151,15 @@ func (s *subject) stop() {
 	}
 }
 
-// config is that of a server under test: the limits that a crowd from one box
+// lifted is the configuration of a server under test: the limits that a crowd from one box
 // would meet are lifted, all others stand as they are shipped.
-type config struct {
+type lifted struct {
 	domain, data           string
 	clear, direct, metrics string
 	requireTLS             bool
 }
 
-func (c config) toml() []byte {
+func (c lifted) toml() []byte {
 	return fmt.Appendf(nil, `domains = [%q]
 data = %q
 

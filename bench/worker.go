@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -20,12 +21,13 @@ type request struct {
 	Target *load.Target
 	Job    *load.Job
 	Drain  time.Duration // stop sending, and wait so long at most for what is in flight
+	Weigh  bool          // give memory that is free back to the kernel, and tell how much is left
 }
 
-// answer is what it says on stdout. Memory is the worker's own.
+// answer is what it says on stdout.
 type answer struct {
 	Stats load.Stats
-	RSS   int64 // bytes
+	RSS   int64 // bytes of the worker, if it was to weigh itself
 	Err   string
 }
 
@@ -69,7 +71,11 @@ func serve(crowd **load.Crowd, req request) (a answer, err error) {
 		_, err = (*crowd).Drain(req.Drain)
 	}
 	a.Stats = (*crowd).Stats()
-	m, merr := proc.Memory(os.Getpid())
-	a.RSS = m.RSS
-	return a, errors.Join(err, merr)
+	if req.Weigh {
+		debug.FreeOSMemory()
+		var m proc.Mem
+		m, err = proc.Memory(os.Getpid())
+		a.RSS = m.RSS
+	}
+	return a, err
 }

@@ -93,7 +93,7 @@ func (s *server) OnTraffic(c gnet.Conn) gnet.Action {
 	return gnet.None
 }
 
-// hello notes who c is, and gives what stands behind its hello. The line is
+// hello notes who c is, welcomes it, and gives what stands behind its hello. The line is
 // short and a write of its own, so it comes in one piece.
 func (s *server) hello(c gnet.Conn, b []byte) (*client, []byte) {
 	line, rest, ok := bytes.Cut(b, []byte("\n"))
@@ -109,6 +109,9 @@ func (s *server) hello(c gnet.Conn, b []byte) (*client, []byte) {
 	}
 	c.SetContext(me)
 	s.clients[number].Store(me)
+	if _, err := c.Write([]byte(load.Welcome)); err != nil {
+		return nil, nil
+	}
 	return me, rest
 }
 

@@ -101,7 +101,6 @@ func (l *loop) connected(c *conn) {
 	case l.t.Raw:
 		l.out = fmt.Appendf(l.out, Hello, l.first+int(c.i))
 		c.phase = settling
-		l.arrive(c)
 	case l.t.TLS == Direct:
 		l.secure(c)
 	default:
@@ -110,8 +109,12 @@ func (l *loop) connected(c *conn) {
 	l.flush(c)
 }
 
-// Hello is the line by which a raw client says its number to the floor.
-const Hello = "hello %07d\n"
+// Hello is the line by which a raw client says its number to the floor, Welcome
+// the answer: from then on the floor moves what others send it.
+const (
+	Hello   = "hello %07d\n"
+	Welcome = "<welcome/>"
+)
 
 // secure begins the TLS handshake.
 func (l *loop) secure(c *conn) {
@@ -160,6 +163,8 @@ func (l *loop) negotiate(c *conn, el []byte) {
 	switch {
 	case is(el, "stream:error"), is(el, "failure"):
 		l.gone(c, condition(el))
+	case l.t.Raw && string(el) == Welcome:
+		l.arrive(c)
 	case c.phase == opening && is(el, "stream:features"):
 		l.features(c, el)
 	case c.phase == securing && is(el, "proceed"):

@@ -42,6 +42,8 @@ const (
 	wakeIndex  = -1
 	timerIndex = -2
 
+	hotSessions = 1024 // whose ciphers a loop keeps, some 2 KB each
+
 	idlePeriod = 100 * time.Millisecond
 	busyPeriod = 250 * time.Microsecond // how late an open loop may be
 )
@@ -52,7 +54,7 @@ func newLoop(t *Target, first, users int) (*loop, error) {
 		buf: make([]byte, 64<<10), ended: make(chan struct{}),
 	}
 	if t.TLS != Plain && !t.Raw {
-		l.ciphers = make(ciphers, min(users, 4096))
+		l.ciphers = make(ciphers, min(users, hotSessions))
 	}
 	for i := range l.conns {
 		l.conns[i].fd, l.conns[i].i = -1, int32(i)

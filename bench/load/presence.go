@@ -47,49 +47,48 @@ func (l *loop) setPresence(j *PresenceJob) {
 	l.telling.turn = turn % j.Users
 	for range j.Window {
 		if j.Rate == 0 {
-			l.tellNext()
+			l.tellNext(now())
 		}
 	}
 }
 
-// tell sends what an open loop has due.
+// tell sends what an open loop has due. If every user's last change is still
+// spreading, what is due waits, and keeps its time.
 func (l *loop) tell() {
 	for l.job.Presence != nil {
 		at, ok := l.telling.due(now())
 		if !ok {
 			return
 		}
-		c := &l.conns[l.telling.turn]
-		l.telling.turn = (l.telling.turn + 1) % l.job.Presence.Users
-		l.broadcast(c, at)
-	}
-}
-
-// tellNext has the next user change its presence that is not at it. Users far
-// apart follow each other, so that not all is told to the same few.
-func (l *loop) tellNext() {
-	j := l.job.Presence
-	for range j.Users {
-		c := &l.conns[l.telling.turn]
-		l.telling.turn = (l.telling.turn + stride) % j.Users
-		if c.phase == online && !c.change.open() {
-			l.broadcast(c, now())
+		if !l.tellNext(at) {
+			l.telling.next = at
 			return
 		}
 	}
 }
 
+// tellNext has the next user change its presence whose last change is all told;
+// false if there is none. Users far apart follow each other, so that not all is
+// told to the same few.
+func (l *loop) tellNext(at time.Duration) bool {
+	j := l.job.Presence
+	for range j.Users {
+		c := &l.conns[l.telling.turn]
+		l.telling.turn = (l.telling.turn + stride) % j.Users
+		if c.phase == online && !c.change.open() {
+			l.broadcast(c, at)
+			return true
+		}
+	}
+	return false
+}
+
 // stride is a prime above any roster here.
 const stride = 7919
 
-// broadcast changes c's presence. What of the change before was not told by
-// now is lost.
+// broadcast changes c's presence.
 func (l *loop) broadcast(c *conn, at time.Duration) {
-	if c.phase != online {
-		return
-	}
 	ch := &c.change
-	l.stats.Lost += ch.left()
 	ch.begin()
 	n := l.first + int(c.i)
 	l.t.Layout.Of(n, func(contact int) {
@@ -145,6 +144,6 @@ func (l *loop) told(c, from *conn, m mark, size int) {
 	l.stats.PresenceBytes += uint64(size)
 	l.stats.PresenceLag.Record(now() - m.at)
 	if j := l.job.Presence; j != nil && j.Rate == 0 && !ch.open() {
-		l.tellNext()
+		l.tellNext(now())
 	}
 }

@@ -12,8 +12,7 @@ type Stats struct {
 
 	Sent      uint64 // messages
 	Received  uint64 // of those, each once
-	InFlight  uint64 // messages and presence sent and not received yet; see Missing
-	Lost      uint64 // presence given up, because its sender went on to the next change
+	InFlight  uint64 // messages and presence stanzas that were to come and have not; lost, when they had their time
 	Doubled   uint64
 	Reordered uint64
 	Damaged   uint64            // not what was sent
@@ -39,10 +38,6 @@ func (s *Stats) Add(o Stats) {
 	s.PresenceLag.Add(o.PresenceLag)
 }
 
-// Missing is how many stanzas did not arrive, if no more time is to be given
-// to those in flight.
-func (s Stats) Missing() uint64 { return s.InFlight + s.Lost }
-
 // Since is what was counted after s was o. What is not a counter is as in s.
 func (s Stats) Since(o Stats) Stats {
 	d := Stats{Online: s.Online, LoggingIn: s.LoggingIn}
@@ -67,7 +62,7 @@ func (s *Stats) combine(o Stats, f func(a, b uint64) uint64) {
 
 func (s *Stats) counters() []*uint64 {
 	return []*uint64{
-		&s.Logins, &s.Sent, &s.Received, &s.InFlight, &s.Lost, &s.Doubled, &s.Reordered, &s.Damaged,
+		&s.Logins, &s.Sent, &s.Received, &s.InFlight, &s.Doubled, &s.Reordered, &s.Damaged,
 		&s.Changes, &s.Wanted, &s.Told, &s.BytesIn, &s.BytesOut, &s.PresenceBytes,
 	}
 }

@@ -44,6 +44,13 @@ func Free() (int64, error) {
 	return f["MemAvailable"], err
 }
 
+// Kernel is how many bytes the kernel uses for objects of its own: sockets,
+// descriptors, what polls them.
+func Kernel() (int64, error) {
+	f, err := fields("/proc/meminfo")
+	return f["Slab"], err
+}
+
 // Total is the machine's memory in bytes.
 func Total() (int64, error) {
 	f, err := fields("/proc/meminfo")

@@ -58,8 +58,8 @@ func (r *Result) charts() (list []template.HTML, err error) {
 			add(l.chart())
 		}
 	}
-	if len(r.Slices) > 1 {
-		add(slicesChart(r.Slices))
+	if c, ok := slicesChart(r.Slices); ok {
+		add(c)
 	}
 	return list, err
 }
@@ -115,8 +115,8 @@ func (l Latency) chart() chart.Chart {
 	return c
 }
 
-// slicesChart is the CPU of each turn of server and floor.
-func slicesChart(slices []Slice) chart.Chart {
+// slicesChart is the CPU of each turn of server and floor, if each had two.
+func slicesChart(slices []Slice) (chart.Chart, bool) {
 	c := newChart("CPU in each turn", "turn", "us")
 	var names []string
 	points := map[string]*chart.ContinuousSeries{}
@@ -133,9 +133,12 @@ func slicesChart(slices []Slice) chart.Chart {
 		most = max(most, s.CPU)
 	}
 	for _, n := range names {
+		if len(points[n].XValues) < 2 {
+			return c, false
+		}
 		c.Series = append(c.Series, *points[n])
 	}
 	c.YAxis.Range = &chart.ContinuousRange{Min: 0, Max: most*1.05 + 1e-9}
 	c.Elements = []chart.Renderable{chart.LegendLeft(&c)}
-	return c
+	return c, len(names) > 0
 }

@@ -53,6 +53,7 @@ type Slice struct {
 	CPU     float64 // microseconds of the process per unit of work
 	Work    uint64  // units done
 	Seconds float64
+	Others  float64 // CPU that other processes took meanwhile, in % of one core
 }
 
 // Series is a value over time.
@@ -78,6 +79,15 @@ func (r *Result) Set(name, value string) { r.Settings = append(r.Settings, Setti
 // Figure notes a number.
 func (r *Result) Figure(name string, value float64, unit string) {
 	r.Figures = append(r.Figures, Figure{Name: name, Value: value, Unit: unit})
+}
+
+// Limited is AtMost, or Figure if limit is 0.
+func (r *Result) Limited(name string, value float64, unit string, limit float64) {
+	if limit > 0 {
+		r.AtMost(name, value, unit, limit)
+	} else {
+		r.Figure(name, value, unit)
+	}
 }
 
 // AtMost notes a number that may not be above limit.
