@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -14,27 +15,34 @@ import (
 // attribute, in order of (name, value), T and text, E.
 func canon(e Elem) string {
 	var b strings.Builder
-	canonElem(&b, e)
+	canonElem(&b, e, func(s string) string { return s })
 	return b.String()
 }
 
-func canonElem(b *strings.Builder, e Elem) {
-	b.WriteString("S{" + string(e.Space()) + "}" + string(e.Local()) + "\n")
+// quoted is canon with values in one line each.
+func quoted(e Elem) string {
+	var b strings.Builder
+	canonElem(&b, e, strconv.Quote)
+	return b.String()
+}
+
+func canonElem(b *strings.Builder, e Elem, quote func(string) string) {
+	b.WriteString("S{" + quote(string(e.Space())) + "}" + string(e.Local()) + "\n")
 	var attrs [][2]string
 	e.Attrs(func(space, local, value []byte) bool {
-		attrs = append(attrs, [2]string{"{" + string(space) + "}" + string(local), string(value)})
+		attrs = append(attrs, [2]string{"{" + quote(string(space)) + "}" + string(local), string(value)})
 		return true
 	})
 	sort.Slice(attrs, func(i, j int) bool {
 		return attrs[i][0] < attrs[j][0] || attrs[i][0] == attrs[j][0] && attrs[i][1] < attrs[j][1]
 	})
 	for _, a := range attrs {
-		b.WriteString("A" + a[0] + "=" + a[1] + "\n")
+		b.WriteString("A" + a[0] + "=" + quote(a[1]) + "\n")
 	}
 	text := ""
 	flush := func() {
 		if text != "" {
-			b.WriteString("T" + text + "\n")
+			b.WriteString("T" + quote(text) + "\n")
 		}
 		text = ""
 	}
@@ -44,7 +52,7 @@ func canonElem(b *strings.Builder, e Elem) {
 			text += string(e.t.value(j))
 		case kindStart:
 			flush()
-			canonElem(b, Elem{e.t, j})
+			canonElem(b, Elem{e.t, j}, quote)
 			j = x.hi()
 		}
 	}

@@ -9,6 +9,7 @@ const (
 	isWhite
 	isPlainText // ASCII that means itself in text and is no ']'
 	isPlainAttr // the same in an attribute value, whatever the quote
+	isCleanText // is written as it is in text
 )
 
 var class = makeClasses()
@@ -27,6 +28,9 @@ func makeClasses() (t [256]uint8) {
 		}
 		if c == '\t' || c == '\n' || c >= 0x20 && c != '<' && c != '&' && c != ']' {
 			t[c] |= isPlainText
+		}
+		if c == '\t' || c == '\n' || c >= 0x20 && c != '<' && c != '>' && c != '&' {
+			t[c] |= isCleanText
 		}
 		if c >= 0x20 && c != '<' && c != '>' && c != '&' && c != '"' && c != '\'' {
 			t[c] |= isPlainAttr

@@ -12,6 +12,7 @@ type context struct {
 	name     string   // of the header as written; "" if there is no stream
 	uris     [][]byte // [0] is that of xml, [1] the default or nil
 	prefixes []string // prefixes[i] is bound to uris[i+2]
+	content  bool     // the default is a content namespace
 }
 
 // maxContexts bounds how many different stream headers, as far as namespaces
@@ -36,7 +37,7 @@ func init() {
 }
 
 func newContext(name string, def []byte) *context {
-	return &context{name: name, uris: [][]byte{[]byte(nsXML), def}}
+	return &context{name: name, uris: [][]byte{[]byte(nsXML), def}, content: isContent(def)}
 }
 
 // def returns the default namespace as an entry's ns.
@@ -113,7 +114,7 @@ func contextOf(t *tree) *context {
 		}
 		uri := append([]byte{}, t.value(uint32(j))...)
 		if x.isDefault() {
-			c.uris[1] = uri
+			c.uris[1], c.content = uri, isContent(uri)
 			continue
 		}
 		if p := string(t.local(x)); p != "xml" {

@@ -33,6 +33,7 @@ type editor struct {
 	with [nEdits][]byte // new values
 	had  [nEdits]uint32 // Attr entries
 	decl uint32         // Decl entry of the default namespace
+	end  uint32         // the entry behind the attributes
 }
 
 // AppendEdited is AppendTo with an edit. If e is in a content namespace
@@ -44,17 +45,26 @@ func (e Elem) AppendEdited(dst []byte, space string, ed *Edit) []byte {
 	if e.t == nil {
 		return dst
 	}
-	w := editor{e: e, dst: dst, with: [nEdits][]byte{ed.To, ed.From, ed.ID, ed.Type, ed.Lang}}
 	x := e.t.tape[e.i]
-	content := isContent(e.Space())
+	w := editor{e: e, dst: dst, at: x.lo() - 1}
+	w.with = [nEdits][]byte{ed.To, ed.From, ed.ID, ed.Type, ed.Lang}
+	content := e.inContent(x)
 	if content && x.b&flagPrefix != 0 {
 		return w.rewrite(space, ed)
 	}
 	w.find()
-	w.start(space, content)
+	w.start(x, space, content)
 	w.attrs(content)
 	w.children(ed)
 	return w.dst
+}
+
+// inContent tells whether e, whose entry is x, is in a content namespace.
+func (e Elem) inContent(x entry) bool {
+	if x.ns() == nsDefault {
+		return e.t.ctx.content
+	}
+	return isContent(e.t.uri(x.ns()))
 }
 
 // find looks up the attributes that may be edited, and the declaration.
@@ -62,14 +72,17 @@ func (w *editor) find() {
 	t := w.e.t
 	for j := w.e.i + 1; ; j++ {
 		x := t.tape[j]
-		switch {
-		case x.kind() == kindAttr:
+		switch x.kind() {
+		case kindAttr:
 			if i := editOf(t, x); i < nEdits {
 				w.had[i] = j
 			}
-		case x.isDefault():
-			w.decl = j
-		case x.kind() != kindDecl:
+		case kindDecl:
+			if x.isDefault() {
+				w.decl = j
+			}
+		default:
+			w.end = j
 			return
 		}
 	}
@@ -98,26 +111,24 @@ func editOf(t *tree, x entry) int {
 }
 
 // start writes "<name", declarations, and the attributes that are new.
-func (w *editor) start(space string, content bool) {
+func (w *editor) start(x entry, space string, content bool) {
 	t := w.e.t
-	x := t.tape[w.e.i]
-	w.at = x.lo() - 1
-	w.upTo(x.lo() + x.nameLen())
-	switch {
-	case !content:
+	name := x.lo() + x.nameLen()
+	if !content {
+		w.upTo(name)
 		w.dst = w.e.appendDecls(w.dst, space)
-	default:
+	} else if t.prefixed || !isContent(space) {
+		w.upTo(name)
 		if !isContent(space) {
 			w.dst = append(w.dst, " xmlns='"+nsClient+"'"...)
 		}
-		if t.prefixed {
-			w.dst = w.e.appendPrefixes(w.dst)
-		}
+		w.dst = w.e.appendPrefixes(w.dst)
 	}
-	for i, v := range w.with {
-		if len(v) > 0 && w.had[i] == 0 {
+	for i := range w.with {
+		if len(w.with[i]) > 0 && w.had[i] == 0 {
+			w.upTo(name)
 			w.dst = append(w.dst, editNames[i]...)
-			w.dst = append(AppendEscapedAttr(w.dst, v), '\'')
+			w.dst = append(AppendEscapedAttr(w.dst, w.with[i]), '\'')
 		}
 	}
 }
@@ -128,21 +139,16 @@ func (w *editor) upTo(off uint32) {
 	w.at = off
 }
 
-// attrs writes the attributes that were there, edited, up to the tag's end.
+// attrs writes the attributes that were there, edited.
 func (w *editor) attrs(content bool) {
-	t := w.e.t
-	for j := w.e.i + 1; ; j++ {
-		x := t.tape[j]
-		if k := x.kind(); k != kindAttr && k != kindDecl {
-			return
-		}
-		if content && j == w.decl {
-			w.remove(x)
+	for j := w.e.i + 1; j < w.end; j++ {
+		if j == w.decl && content {
+			w.remove(w.e.t.tape[j])
 			continue
 		}
-		for i, had := range w.had {
-			if had == j && w.with[i] != nil {
-				w.replace(x, w.with[i])
+		for i := range w.had {
+			if w.had[i] == j && w.with[i] != nil {
+				w.replace(w.e.t.tape[j], w.with[i])
 			}
 		}
 	}

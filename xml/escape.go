@@ -21,11 +21,11 @@ func makeEscapes() (text, attr [256]string) {
 
 // AppendEscaped appends s as text. What XML can't hold (control characters,
 // bytes that are not UTF-8) becomes U+FFFD.
-func AppendEscaped(dst, s []byte) []byte { return appendEscaped(dst, s, &textEscapes, isPlainText) }
+func AppendEscaped(dst, s []byte) []byte { return appendEscaped(dst, s, &textEscapes, isCleanText) }
 
 // AppendEscapedString is AppendEscaped for a string.
 func AppendEscapedString(dst []byte, s string) []byte {
-	return appendEscaped(dst, s, &textEscapes, isPlainText)
+	return appendEscaped(dst, s, &textEscapes, isCleanText)
 }
 
 // AppendEscapedAttr is AppendEscaped for an attribute value in quotes of either
@@ -41,7 +41,7 @@ func appendEscaped[T string | []byte](dst []byte, s T, with *[256]string, plain 
 	from := 0
 	for i := 0; i < len(s); {
 		c := s[i]
-		if class[c]&plain != 0 && with[c] == "" {
+		if class[c]&plain != 0 {
 			i++
 			continue
 		}

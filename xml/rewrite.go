@@ -1,85 +1,80 @@
 package xml
 
-// rewrite is AppendEdited for a stanza whose name has a prefix bound to a
-// content namespace. No client does that, and no peer need understand it: all
-// elements are written without prefixes, each with the default namespace that
-// it needs.
+// rewriter writes a stanza whose name has a prefix bound to a content namespace.
+// No client does that, and no peer need understand it: all elements are written
+// without prefixes, each with the default namespace that it needs.
+type rewriter struct {
+	*editor
+	ed     *Edit
+	t      *tree
+	root   entry
+	outer  uint32  // default namespace around the stanza
+	target []byte  // what the stanza's content namespace becomes
+	space  string  // default namespace where the result goes
+	open   []frame // open elements
+}
+
+var clientName, serverName = []byte(nsClient), []byte(nsServer)
+
+// rewrite is AppendEdited for such a stanza.
 func (w *editor) rewrite(space string, ed *Edit) []byte {
 	t := w.e.t
-	content := string(t.uri(t.tape[w.e.i].ns()))
-	target := space
-	if !isContent(space) {
-		target = nsClient
+	r := rewriter{editor: w, ed: ed, t: t, space: space, target: clientName, open: t.frames[:0]}
+	r.root, r.outer = t.tape[w.e.i], t.defaultAt(w.e.i)
+	if space == nsServer {
+		r.target = serverName
 	}
-	r := rewriter{t: t, dst: w.dst, content: content, target: target, frames: t.frames[:0]}
-	r.root, r.def = w.e.i, space
-	r.run(w, ed)
-	t.frames = r.frames[:0]
-	return r.dst
-}
-
-type rewriter struct {
-	t               *tree
-	dst             []byte
-	content, target string  // elements in the first are written in the second
-	def             string  // default namespace around the root
-	frames          []frame // open elements
-	root            uint32
-}
-
-// run writes all entries of the element.
-func (r *rewriter) run(w *editor, ed *Edit) {
-	for j, end := r.root, w.e.end(); j <= end; j++ {
-		switch x := r.t.tape[j]; x.kind() {
+	for j, end := w.e.i, w.e.end(); j <= end; j++ {
+		switch x := t.tape[j]; x.kind() {
 		case kindStart:
-			if ed.Skip != nil && len(r.frames) == 1 && ed.Skip(Elem{r.t, j}) {
+			if len(r.open) == 1 && ed.Skip != nil && ed.Skip(Elem{t, j}) {
 				j = x.hi()
 				continue
 			}
-			r.start(w, j)
+			r.startTag(j)
 		case kindText:
-			r.dst = AppendEscaped(r.dst, r.t.value(j))
+			r.dst = AppendEscaped(r.dst, t.value(j))
 		case kindEnd:
-			if j == end {
-				r.dst = append(r.dst, ed.Tail...)
-			}
-			r.end()
+			r.endTag()
 		}
 	}
+	return r.dst
 }
 
-// space returns the namespace that an element is written in.
-func (r *rewriter) space(j uint32) string {
-	uri := r.t.uri(r.t.tape[j].ns())
-	if string(uri) == r.content {
+// uri returns the namespace that the element at j is written in. The stanza's
+// own, and the same inherited from around it, become the target's.
+func (r *rewriter) uri(j uint32) []byte {
+	ns := r.t.tape[j].ns()
+	uri := r.t.uri(ns)
+	if ns == r.root.ns() || ns == r.outer && string(uri) == string(r.t.uri(r.root.ns())) {
 		return r.target
 	}
-	return string(uri)
+	return uri
 }
 
-// start writes a start-tag.
-func (r *rewriter) start(w *editor, j uint32) {
-	x := r.t.tape[j]
-	around := r.def
-	if n := len(r.frames); n > 0 {
-		around = r.space(r.frames[n-1].start)
+func (r *rewriter) startTag(j uint32) {
+	same := false
+	uri := r.uri(j)
+	if n := len(r.open); n > 0 {
+		same = string(uri) == string(r.uri(r.open[n-1].start))
+	} else {
+		same = string(uri) == r.space
 	}
-	r.frames = append(r.frames, frame{start: j})
-	r.dst = append(append(r.dst, '<'), r.t.local(x)...)
-	if s := r.space(j); s != around {
-		r.dst = append(r.dst, " xmlns='"...)
-		r.dst = append(appendEscapedAttrString(r.dst, s), '\'')
+	r.open = append(r.open, frame{start: j})
+	r.dst = append(append(r.dst, '<'), r.t.local(r.t.tape[j])...)
+	if !same {
+		r.dst = appendDecl(r.dst, nil, uri)
 	}
-	r.attrs(w, j)
+	r.attributes(j)
 	r.dst = append(r.dst, '>')
 }
 
-// attrs writes the attributes of the element at j; a prefix is declared on the
+// attributes writes those of the element at j; a prefix is declared on the
 // element that uses it.
-func (r *rewriter) attrs(w *editor, j uint32) {
-	t := r.t
-	if j == r.root {
-		r.edited(w)
+func (r *rewriter) attributes(j uint32) {
+	t, root := r.t, len(r.open) == 1
+	if root {
+		r.edited()
 	}
 	t.need = t.need[:0]
 	for i := j + 1; t.tape[i].kind() == kindAttr || t.tape[i].kind() == kindDecl; i++ {
@@ -87,7 +82,7 @@ func (r *rewriter) attrs(w *editor, j uint32) {
 		if x.kind() == kindDecl {
 			continue
 		}
-		if e := editOf(t, x); j == r.root && e < nEdits && w.with[e] != nil {
+		if k := editOf(t, x); root && k < nEdits && r.with[k] != nil {
 			continue
 		}
 		name, _ := t.name(x)
@@ -95,13 +90,14 @@ func (r *rewriter) attrs(w *editor, j uint32) {
 			t.need = append(t.need, i)
 			r.dst = appendDecl(r.dst, prefix, t.uri(x.ns()))
 		}
-		r.attr(name, t.value(i))
+		r.dst = append(append(append(r.dst, ' '), name...), "='"...)
+		r.dst = append(AppendEscapedAttr(r.dst, t.value(i)), '\'')
 	}
 }
 
 // edited writes the attributes of the root that have new values.
-func (r *rewriter) edited(w *editor) {
-	for i, v := range w.with {
+func (r *rewriter) edited() {
+	for i, v := range r.with {
 		if len(v) > 0 {
 			r.dst = append(r.dst, editNames[i]...)
 			r.dst = append(AppendEscapedAttr(r.dst, v), '\'')
@@ -109,14 +105,11 @@ func (r *rewriter) edited(w *editor) {
 	}
 }
 
-func (r *rewriter) attr(name, value []byte) {
-	r.dst = append(append(append(r.dst, ' '), name...), "='"...)
-	r.dst = append(AppendEscapedAttr(r.dst, value), '\'')
-}
-
-// end writes an end-tag.
-func (r *rewriter) end() {
-	j := r.frames[len(r.frames)-1].start
-	r.frames = r.frames[:len(r.frames)-1]
+func (r *rewriter) endTag() {
+	if len(r.open) == 1 {
+		r.dst = append(r.dst, r.ed.Tail...)
+	}
+	j := r.open[len(r.open)-1].start
+	r.open = r.open[:len(r.open)-1]
 	r.dst = append(append(append(r.dst, "</"...), r.t.local(r.t.tape[j])...), '>')
 }
