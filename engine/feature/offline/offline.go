@@ -76,6 +76,7 @@ func (f *Feature) Spool(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 		return feature.Continue
 	}
 	f.store(c, s)
+	d.behind = c.Issued()
 	return feature.Done
 }
 
@@ -141,6 +142,7 @@ type drain struct {
 	owner   jid.JID
 	session *account.Session
 	last    uint64 // id of the last message given
+	behind  uint64 // updates issued when the latest message queued up behind
 }
 
 func (f *Feature) start(e *feature.Env, owner jid.JID, s *account.Session) {
@@ -152,18 +154,21 @@ func (f *Feature) start(e *feature.Env, owner jid.JID, s *account.Session) {
 	d.next()
 }
 
-// next gives one chunk, once all that this loop has queued for storing is
-// there. With nothing left the drain is over, and nothing can have come between.
+// next gives one chunk, once all that this loop has queued for storing by now is
+// there. With nothing left the drain is over, unless a message has queued up
+// meanwhile that may not be there yet.
 func (d *drain) next() {
+	there := d.env.Issued()
 	d.env.WhenSettled(func() {
-		if d.f.drains[d.env.Shard()][d.owner.String()] != d {
-			return
-		}
-		if n := d.give(); n == 0 {
+		switch {
+		case d.f.drains[d.env.Shard()][d.owner.String()] != d:
+		case d.give() > 0:
+			d.session.Sink.Sent(d.sent)
+		case d.behind > there:
+			d.next()
+		default:
 			d.end()
-			return
 		}
-		d.session.Sink.Sent(d.sent)
 	})
 }
 
