@@ -22,7 +22,7 @@ var layers = [][]string{
 	{"engine/route"},
 	{"engine/stream", "engine/s2s"},
 	{"engine"},
-	{"engine/admin", "engine/enginetest"},
+	{"engine/admin", "engine/enginetest", "engine/enginetest/clients"},
 	{"cmd/meerkat", "bench"},
 }
 
