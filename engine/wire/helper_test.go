@@ -137,10 +137,11 @@ type peerConn struct {
 	p        *loop.Peer
 	in       []byte
 	tap      func(b []byte) // takes what is written, in p's place
+	once     bool           // Read does not wait
 }
 
 func (c *peerConn) Read(b []byte) (int, error) {
-	ok := c.g.TurnUntil(func() bool {
+	ok := c.once || c.g.TurnUntil(func() bool {
 		c.in = append(c.in, c.p.Read()...)
 		return len(c.in) > 0 || c.p.Ended()
 	})

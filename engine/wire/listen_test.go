@@ -345,3 +345,49 @@ func heapInUse() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
+
+func TestMuchBehindTheHandshakeArrives(t *testing.T) {
+	_, s := real(t, 1, Options{})
+	addr := listen(t, s, ListenOptions{DirectTLS: true, New: func() Upper { return &echoer{} }})
+	for _, version := range []uint16{ctls.VersionTLS12, ctls.VersionTLS13} {
+		cfg := clientConfig.Clone()
+		cfg.MinVersion, cfg.MaxVersion = version, version
+		nc, err := ctls.Dial("tcp", addr, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = nc.SetDeadline(time.Now().Add(60 * time.Second))
+		msg := bytes.Repeat([]byte("0123456789abcdef"), 64<<10)
+		go func() { _, _ = nc.Write(msg) }()
+		got := make([]byte, len(msg))
+		if n, err := io.ReadFull(nc, got); err != nil || !bytes.Equal(got, msg) {
+			t.Errorf("version %x: %d of %d bytes, err %v", version, n, len(msg), err)
+		}
+		_ = nc.Close()
+	}
+}
+
+func TestHalfOpenHandshakesDoNotDelayOthers(t *testing.T) {
+	const half = 1000
+	_, s := real(t, 2, Options{PerAddress: 2 * half})
+	addr := listen(t, s, ListenOptions{DirectTLS: true, New: func() Upper { return &echoer{} }})
+	goroutines := runtime.NumGoroutine()
+	for i := range half {
+		nc := dial(t, addr)
+		switch i % 3 { // silent, half a ClientHello, slow after its head
+		case 1:
+			_, _ = nc.Write([]byte{22, 3, 1, 1, 0, 1, 0, 0, 252, 3, 3})
+		case 2:
+			_, _ = nc.Write([]byte{22, 3})
+		}
+	}
+	waitFor(t, "all half-open", func() bool { return s.gate.inAll() == half })
+	began := time.Now()
+	if err := pipeline(addr, 1, 50); err != nil {
+		t.Fatal(err)
+	}
+	if d := time.Since(began); d > 2*time.Second {
+		t.Errorf("a login behind %d half-open handshakes took %v", half, d)
+	}
+	waitFor(t, "goroutines to go", func() bool { return runtime.NumGoroutine() <= goroutines+20 })
+}
