@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // start returns loops over gnet that the end of the test stops.
@@ -458,5 +460,56 @@ func TestMailWithoutEndDoesNotKeepSocketsOut(t *testing.T) {
 		if _, err := io.ReadFull(nc, make([]byte, 1)); err != nil || time.Since(began) > 2*time.Second {
 			t.Fatalf("echo after %v, err %v", time.Since(began), err)
 		}
+	}
+}
+
+// TestUrgentDataDoesNotSpinTheLoop: gnet polls for EPOLLPRI too, which stays
+// set as long as nobody reads past the urgent byte.
+func TestUrgentDataDoesNotSpinTheLoop(t *testing.T) {
+	g := start(t, 1)
+	var got atomic.Int64
+	h := &funcs{data: func(_ *Conn, in []byte) { got.Add(int64(len(in))) }}
+	nc := dial(t, serve(t, func() (*Loop, Handler) { return g.At(0), h }, g))
+	_, _ = nc.Write([]byte("before"))
+	waitFor(t, "bytes", func() bool { return got.Load() == 6 })
+	cpu := cpuTime(t)
+	rc, err := nc.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = rc.Control(func(fd uintptr) {
+		if err := unix.Sendto(int(fd), []byte("!"), unix.MSG_OOB, nil); err != nil {
+			t.Error(err)
+		}
+	})
+	time.Sleep(500 * time.Millisecond)
+	if used := cpuTime(t) - cpu; used > 200*time.Millisecond {
+		t.Errorf("%v of CPU in half a second after an urgent byte", used)
+	}
+	_, _ = nc.Write([]byte("after"))
+	waitFor(t, "bytes after it", func() bool { return got.Load() >= 11 })
+}
+
+func cpuTime(t *testing.T) time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func TestSlowTurnsAreCountedAndTold(t *testing.T) {
+	told := make(chan time.Duration, 1)
+	g, err := New(Options{Loops: 1, OnSlowTurn: func(_ int, d time.Duration) { told <- d }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Stop(t.Context())
+	l := g.At(0)
+	l.Post(func() { time.Sleep(20 * time.Millisecond) })
+	waitFor(t, "a slow turn", func() bool { return l.Stats().SlowTurns == 1 })
+	l.Post(func() { time.Sleep(120 * time.Millisecond) })
+	if d := <-told; d < 120*time.Millisecond {
+		t.Errorf("told of %v, want at least 120ms", d)
 	}
 }
