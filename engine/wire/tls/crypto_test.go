@@ -4,6 +4,7 @@ import (
 	"bytes"
 	ctls "crypto/tls"
 	"io"
+	"strings"
 	"testing"
 )
 
@@ -44,6 +45,36 @@ func TestCryptoTLSClient(t *testing.T) {
 			}
 		})
 	})
+}
+
+// crypto/tls reads each alert that we send as what it is.
+func TestClientReadsOurAlerts(t *testing.T) {
+	kinds(func(name string, cfg *ctls.Config) {
+		s := newServer()
+		for a, says := range map[Alert]string{
+			UnexpectedMessage: "unexpected message", BadRecordMAC: "bad record MAC",
+			RecordOverflow: "record overflow", IllegalParameter: "illegal parameter",
+			DecodeError: "error decoding message", ProtocolVersion: "protocol version",
+			InternalError: "internal error",
+		} {
+			client, p := connect(t, s, cfg)
+			p.raw.Write(p.conn.(*conn).giveUp(p.cache, fail(a, "test")))
+			if _, err := client.Read(make([]byte, 1)); err == nil || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s: client says %v, want %q", name, err, says)
+			}
+		}
+	})
+}
+
+// And we read those that it sends: here, that our certificate is not trusted.
+func TestClientDoesNotTrustUs(t *testing.T) {
+	for _, version := range []uint16{ctls.VersionTLS12, ctls.VersionTLS13} {
+		raw, serverRaw := sockets(t)
+		go ctls.Client(raw, &ctls.Config{ServerName: "test", MaxVersion: version}).Handshake()
+		if _, err := accept(t, newServer(), serverRaw); err == nil || !strings.Contains(err.Error(), "bad certificate") {
+			t.Errorf("version %x: got %v", version, err)
+		}
+	}
 }
 
 // echo sends n bytes there and back, for each n.

@@ -287,9 +287,11 @@ func TestAbortFreesEverything(t *testing.T) {
 			t.Fatalf("goroutines are left:\n%s", buf[:runtime.Stack(buf, true)])
 		}
 	}
-	if s.schedule.free != 2 || s.schedule.fresh.n != 0 || s.schedule.again.n != 0 {
-		t.Errorf("%d workers free, %d and %d waiting, want 2, 0, 0",
-			s.schedule.free, s.schedule.fresh.n, s.schedule.again.n)
+	s.schedule.mu.Lock()
+	free := s.schedule.free
+	s.schedule.mu.Unlock()
+	if free != 2 || s.Stats().Waiting != 0 {
+		t.Errorf("%d workers free, %d handshakes waiting, want 2 and 0", free, s.Stats().Waiting)
 	}
 	if got := s.Stats(); got.Aborted != uint64(len(all)) || got.Done != 0 || got.Failed != 0 {
 		t.Errorf("counted as %+v", got)

@@ -151,13 +151,17 @@ func heapPer(n int, f func(i int) any) (bytes, objects float64) {
 	return per(before.HeapAlloc, after.HeapAlloc), per(before.HeapObjects, after.HeapObjects)
 }
 
-// heapOfSessions is the heap that each of n sessions keeps after it has sent.
-func heapOfSessions(tb testing.TB, n int, cfg *ctls.Config) float64 {
+// heapOfSessions is the heap that each of n sessions keeps after it has sent,
+// before the client's login or after it.
+func heapOfSessions(tb testing.TB, n int, cfg *ctls.Config, loggedIn bool) float64 {
 	s, cache := newServer(), NewCache(1)
 	var buf []byte
 	bytes, _ := heapPer(n, func(int) any {
 		_, _, conn := session(tb, s, cfg)
 		buf, _ = conn.Seal(cache, buf[:0], make([]byte, 20_000))
+		if loggedIn {
+			conn.Trim()
+		}
 		return conn
 	})
 	return bytes
@@ -166,9 +170,11 @@ func heapOfSessions(tb testing.TB, n int, cfg *ctls.Config) float64 {
 func TestIdleSessionIsSmall(t *testing.T) {
 	kinds(func(name string, cfg *ctls.Config) {
 		t.Run(name, func(t *testing.T) {
-			const n, limit = 400, 400
-			if got := heapOfSessions(t, n, cfg); got > limit {
-				t.Errorf("%.0f bytes of heap a session, want at most %d", got, limit)
+			const n, limit = 200, 400
+			for _, loggedIn := range []bool{false, true} {
+				if got := heapOfSessions(t, n, cfg, loggedIn); got > limit {
+					t.Errorf("%.0f bytes of heap a session, want at most %d (logged in: %v)", got, limit, loggedIn)
+				}
 			}
 		})
 	})
@@ -177,7 +183,7 @@ func TestIdleSessionIsSmall(t *testing.T) {
 // BenchmarkIdleHeap is the number of the README: heap of one idle session.
 func BenchmarkIdleHeap(b *testing.B) {
 	for b.Loop() {
-		b.ReportMetric(heapOfSessions(b, 10_000, clientConfig()), "B/session")
+		b.ReportMetric(heapOfSessions(b, 10_000, clientConfig(), true), "B/session")
 	}
 }
 
