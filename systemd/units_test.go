@@ -18,7 +18,7 @@ func TestUnitsParse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		options, err := unit.Deserialize(f)
+		options, err := unit.DeserializeOptions(f)
 		f.Close()
 		if err != nil {
 			t.Errorf("%s: %v", name, err)

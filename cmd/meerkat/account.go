@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"meerkat/engine"
@@ -35,6 +36,11 @@ func account(t terminal, args []string) error {
 	cfg, path, err := s.load()
 	if err != nil {
 		return err
+	}
+	if verb != "add" {
+		if err := mustExist(cfg.Data); err != nil {
+			return err
+		}
 	}
 	if verb == "list" {
 		return withAccounts(cfg, func(a admin.Accounts) error { return list(t, a, strings.Join(rest, "")) })
@@ -80,6 +86,14 @@ func withAccounts(cfg *config.Config, fn func(admin.Accounts) error) (err error)
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	return fn(engine.OpenAccounts(s, cfg))
+}
+
+// mustExist keeps a slip in a path from making an empty store there.
+func mustExist(data string) error {
+	if _, err := os.Stat(data); err != nil {
+		return fmt.Errorf("no accounts: %w; name the directory with -data", err)
+	}
+	return nil
 }
 
 // accountName is the bare address that a person typed, of a domain of ours.

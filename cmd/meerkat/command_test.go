@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -61,6 +63,19 @@ func TestAccountsOfAStoppedAndARunningServer(t *testing.T) {
 		if _, errs, code := account("", "remove", "juliet@localhost"); code != 0 {
 			t.Fatalf("%s: remove: %s", state, errs)
 		}
+	}
+}
+
+func TestAccountsMakesNoStoreByMistake(t *testing.T) {
+	dir := t.TempDir()
+	for _, verb := range []string{"list", "remove a@localhost", "password a@localhost"} {
+		_, errs, code := meerkat(t, dir, "", append([]string{"account", "-data", "slip"}, strings.Fields(verb)...)...)
+		if code != 1 || !strings.Contains(errs, "no accounts: stat slip: no such file or directory") {
+			t.Errorf("%s: status %d, %q", verb, code, errs)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "slip")); err == nil {
+		t.Error("a store was made")
 	}
 }
 

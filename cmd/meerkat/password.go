@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"golang.org/x/term"
@@ -65,8 +64,8 @@ func prompt(t terminal, text string) (string, error) {
 	fmt.Fprint(t.err, text)
 	b, err := term.ReadPassword(int(t.in.Fd()))
 	fmt.Fprintln(t.err)
-	if errors.Is(err, io.EOF) || errors.Is(err, os.ErrClosed) {
-		return "", errors.New("no password was typed; nothing was changed")
+	if err != nil {
+		return "", fmt.Errorf("read the password: %w", err)
 	}
-	return string(b), err
+	return string(b), nil
 }

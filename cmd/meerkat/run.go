@@ -19,7 +19,7 @@ func (p *process) run(signals <-chan os.Signal) {
 	for {
 		select {
 		case <-feed:
-			p.feed(every)
+			p.feed(p.server.Beat(), every)
 		case s := <-signals:
 			if s != syscall.SIGHUP {
 				p.log.Info("stopping", "signal", s.String())
@@ -31,10 +31,10 @@ func (p *process) run(signals <-chan os.Signal) {
 	}
 }
 
-// feed tells the watchdog that all is well, if every loop has turned since the
-// feed before last.
-func (p *process) feed(every time.Duration) {
-	if owed := p.server.Beat(); owed > 2*every {
+// feed tells the watchdog that all is well, unless a loop has owed a turn for
+// longer than the time between two feeds. systemd acts when six are missing.
+func (p *process) feed(owed, every time.Duration) {
+	if owed > every {
 		p.log.Error("an event loop does not turn, so systemd will restart the server", "for", owed.Round(time.Second))
 		return
 	}

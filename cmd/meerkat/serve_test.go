@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -13,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"meerkat/systemd"
 )
 
 func TestServeLogInDrain(t *testing.T) {
@@ -106,6 +109,14 @@ func TestStopDoesNotWaitForOneWhoDoesNotRead(t *testing.T) {
 func TestFirstRunNeedsNothing(t *testing.T) {
 	if readable(systemConfig) {
 		t.Fatalf("%s exists on this machine, so a first run cannot be tested", systemConfig)
+	}
+	for _, port := range []string{":5222", ":5223"} { // another run may be about to end
+		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+			if ln, err := net.Listen("tcp", port); err == nil {
+				ln.Close()
+				break
+			}
+		}
 	}
 	dir := t.TempDir()
 	for run := range 2 {
@@ -350,5 +361,42 @@ func TestUnderSystemd(t *testing.T) {
 	<-r.ended
 	if code := r.cmd.ProcessState.ExitCode(); code != 0 {
 		t.Errorf("exit status %d:\n%s", code, r.errs.String())
+	}
+}
+
+// The watchdog is fed only when every loop turns.
+func TestWatchdogStarvesWhenALoopStands(t *testing.T) {
+	notify, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer notify.Close()
+	t.Setenv("NOTIFY_SOCKET", notify.LocalAddr().String())
+	manager, err := systemd.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manager.Close()
+	var log text
+	p := &process{manager: manager, log: slog.New(slog.NewTextHandler(&log, nil))}
+
+	p.feed(2*time.Second, time.Second) // a loop has owed a turn for two feeds
+	p.feed(time.Second, time.Second)
+	if err := manager.Status("end"); err != nil {
+		t.Fatal(err)
+	}
+	var heard []string
+	for b := make([]byte, 100); len(heard) == 0 || heard[len(heard)-1] != "STATUS=end"; {
+		n, err := notify.Read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		heard = append(heard, string(b[:n]))
+	}
+	if len(heard) != 2 || heard[0] != "WATCHDOG=1" {
+		t.Errorf("systemd heard %q, want one WATCHDOG=1 before the end", heard)
+	}
+	if !strings.Contains(log.String(), "an event loop does not turn") {
+		t.Errorf("log: %s", log.String())
 	}
 }
