@@ -21,12 +21,15 @@ func TestPlay(t *testing.T) { Play(t, "testdata/*.xmpp") }
 func TestPlayTCP(t *testing.T) { PlayTCP(t, "testdata/*.xmpp", serve(t)) }
 
 // serve runs a server on loopback with the accounts of the transcripts.
-func serve(t *testing.T) (addr string) {
+func serve(t *testing.T, change ...func(*config.Config)) (addr string) {
 	cfg := config.Default()
 	cfg.Domains = []string{Domain}
 	cfg.C2S.Listen, cfg.C2S.DirectTLS = []string{"127.0.0.1:0"}, nil
 	cfg.Limits.ScramIterations = auth.MinIterations
 	cfg.Loops.Count = loops
+	for _, fn := range change {
+		fn(cfg)
+	}
 	st, err := store.Open(store.Options{Dir: t.TempDir(), MapSize: 64 << 20, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		t.Fatal(err)

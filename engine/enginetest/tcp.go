@@ -84,12 +84,15 @@ type netPipe struct {
 	done chan struct{} // closed when nothing is read any more
 
 	mu    sync.Mutex
+	awake sync.Cond // deaf is over
+	deaf  bool      // nobody reads
 	got   []byte
 	ended bool
 }
 
 func newNetPipe(nc net.Conn) *netPipe {
 	p := &netPipe{nc: nc, done: make(chan struct{})}
+	p.awake.L = &p.mu
 	go p.read()
 	return p
 }
@@ -102,6 +105,9 @@ func (p *netPipe) read() {
 		p.mu.Lock()
 		p.got = append(p.got, buf[:n]...)
 		p.ended = err != nil
+		for p.deaf && err == nil {
+			p.awake.Wait()
+		}
 		p.mu.Unlock()
 		if err != nil {
 			return
@@ -125,4 +131,20 @@ func (p *netPipe) Ended() bool {
 	return p.ended && len(p.got) == 0
 }
 
-func (p *netPipe) Close() { p.nc.Close() }
+func (p *netPipe) Close() {
+	p.nc.Close()
+	p.StartReading()
+}
+
+// StopReading takes effect behind what comes next.
+func (p *netPipe) StopReading() { p.hear(false) }
+
+// StartReading undoes StopReading.
+func (p *netPipe) StartReading() { p.hear(true) }
+
+func (p *netPipe) hear(again bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.deaf = !again
+	p.awake.Broadcast()
+}
