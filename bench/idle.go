@@ -70,7 +70,7 @@ func (r *run) weights(a, b weight, users int, most float64) {
 	r.figure("server RSS after", float64(b.server.RSS)/1e6, "MB")
 	r.figure("server RSS at most", float64(b.server.Peak)/1e6, "MB")
 	r.figure("the generator's own RSS", each(b.generator-a.generator), "bytes/session")
-	r.figure("the kernel's objects, of both ends", each(b.kernel-a.kernel), "bytes/session")
+	r.figure("the kernel's sockets, both ends", each(b.kernel-a.kernel), "bytes/session")
 }
 
 // reachAll sends each user one message or two, so that it is known that all

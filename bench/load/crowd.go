@@ -71,13 +71,7 @@ func (c *Crowd) Stats() Stats {
 func (l *loop) snapshot() Stats {
 	s := l.stats
 	s.Online, s.LoggingIn = l.online, l.loggingIn
-	for i := range l.conns {
-		c := &l.conns[i]
-		s.InFlight += uint64(len(c.talk.got.missing)) + c.change.left()
-		if i^1 < len(l.conns) {
-			s.InFlight += uint64(l.neighbour(c).talk.sent - c.talk.got.next)
-		}
-	}
+	s.InFlight = s.Sent - s.Received + l.spreading
 	return s
 }
 

@@ -32,7 +32,8 @@ type loop struct {
 
 	stats             Stats
 	online, loggingIn int
-	freed             bool // a login has ended, so another may begin
+	spreading         uint64 // presence stanzas that contacts are still to be told
+	freed             bool   // a login has ended, so another may begin
 
 	mu   sync.Mutex
 	mail []func()

@@ -9,11 +9,9 @@ type change struct {
 	told      []uint64 // a bit for each contact, in the order of the layout
 }
 
-func (c *change) open() bool { return c.got < c.want }
-
-// left is how many are still to be told. One that came online behind the
+// open says that some are still to be told. One that came online behind the
 // change may be told too, so got can be the larger.
-func (c *change) left() uint64 { return uint64(max(int(c.want)-int(c.got), 0)) }
+func (c *change) open() bool { return c.got < c.want }
 
 // begin counts one more change, of which nobody has been told.
 func (c *change) begin() {
@@ -98,6 +96,7 @@ func (l *loop) broadcast(c *conn, at time.Duration) {
 	})
 	l.stats.Changes++
 	l.stats.Wanted += uint64(ch.want)
+	l.spreading += uint64(ch.want)
 	l.other = append(l.other[:0], "<presence><status>"...)
 	l.other = mark{uint32(n), ch.number, at}.append(l.other, 'p')
 	if fill := l.job.Presence.Size - len(l.other) - len("</status></presence>"); fill > 0 {
@@ -129,6 +128,7 @@ func (l *loop) presence(c *conn, el []byte) {
 func (l *loop) told(c, from *conn, m mark, size int) {
 	ch := &from.change
 	contact := l.t.Layout.index(l.first+int(from.i), l.first+int(c.i))
+	awaited := ch.open()
 	switch {
 	case contact < 0 || m.number > ch.number:
 		l.stats.Damaged++
@@ -139,6 +139,8 @@ func (l *loop) told(c, from *conn, m mark, size int) {
 	case !ch.take(contact):
 		l.stats.Doubled++
 		return
+	case awaited:
+		l.spreading--
 	}
 	l.stats.Told++
 	l.stats.PresenceBytes += uint64(size)

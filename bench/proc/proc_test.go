@@ -86,3 +86,26 @@ func TestBusyIsLessThanAll(t *testing.T) {
 		t.Errorf("%d bytes free, %v", free, err)
 	}
 }
+
+// A thousand sockets weigh at least what a struct sock and its inode do.
+func TestKernelCountsSockets(t *testing.T) {
+	before, err := Kernel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 1000
+	for range n {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+	}
+	after, err := Kernel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if each := (after - before) / n; each < 1000 || each > 20000 {
+		t.Errorf("%d bytes of the kernel a socket", each)
+	}
+}
