@@ -281,6 +281,42 @@ func TestCloseWhileMovingWaitsForTheBacklogStaysAndTellsClosed(t *testing.T) {
 	}
 }
 
+func TestDirtyAfterFlushIsNotForgottenByAMove(t *testing.T) {
+	g := NewManual(2, epoch)
+	h := &funcs{}
+	flushes, first := 0, true
+	h.data = func(c *Conn, _ []byte) {
+		c.Dirty()
+		c.Move(g.At(1), func(c *Conn) { c.SetHandler(h) })
+	}
+	h.flush = func(c *Conn) {
+		flushes++
+		if first {
+			first = false
+			c.Dirty() // for the next turn, which is on the other loop
+		}
+	}
+	g.Pipe(g.For("romeo"), h).WriteString("x")
+	g.Turn()
+	if flushes != 2 {
+		t.Errorf("%d flushes, want 2", flushes)
+	}
+}
+
+func TestMailAfterStopIsReleased(t *testing.T) {
+	g := NewManual(2, epoch)
+	if err := g.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p := NewPacket()
+	p.Retain()
+	g.At(0).Send(g.At(1), p)
+	g.At(0).sendMail()
+	if n := p.refs.Load(); n != 1 {
+		t.Errorf("%d references, want the one kept here", n)
+	}
+}
+
 func TestWorkIsRefusedAboveTheBound(t *testing.T) {
 	g := NewManual(1, epoch)
 	l := g.At(0)

@@ -160,9 +160,9 @@ func (w *Conn) proceed(why reason) {
 	}
 }
 
-// mayRead reports whether nothing but bytes that wait already keeps Upper from
-// getting any.
-func (w *Conn) mayRead() bool { return w.stop&^unread == 0 }
+// mayRead reports whether Upper may be given bytes that have been read. Those
+// that were too many for the rate may: it is the next ones that wait.
+func (w *Conn) mayRead() bool { return w.stop&^(unread|overRate) == 0 }
 
 // Close writes what there is to write, ends TLS and the connection, and gives
 // the client a few seconds to take it.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"meerkat/engine/loop"
 )
 
 func TestClearBytesGoBothWays(t *testing.T) {
@@ -149,6 +151,7 @@ func TestRatePausesAndNeverDrops(t *testing.T) {
 	p := s.Pipe(g.At(0), up, false)
 	g.Turn()
 	g.At(0).Post(func() { up.w.SetRate(10_000, 100_000) })
+	g.Turn()
 	const total = 400_000
 	p.WriteString(strings.Repeat("x", total))
 	g.Turn()
@@ -162,6 +165,79 @@ func TestRatePausesAndNeverDrops(t *testing.T) {
 	g.Advance(16 * time.Second)
 	if got != total {
 		t.Errorf("took %d bytes in 31 s, want all %d", got, total)
+	}
+}
+
+func TestRateIsLiftedByZero(t *testing.T) {
+	g, s := memory(t, 1, Options{})
+	got := 0
+	up := &scribe{}
+	up.bytes = func(w *Conn, in []byte) int { got += len(in); return len(in) }
+	p := s.Pipe(g.At(0), up, false)
+	g.Turn()
+	g.At(0).Post(func() { up.w.SetRate(1000, 1000) })
+	g.Turn()
+	p.WriteString(strings.Repeat("x", 200_000))
+	g.Turn()
+	if got >= 200_000 {
+		t.Fatal("no limit")
+	}
+	g.At(0).Post(func() { up.w.SetRate(0, 0) })
+	g.Turn()
+	if got != 200_000 {
+		t.Errorf("took %d bytes, want all", got)
+	}
+}
+
+func TestRateGoesAlongInAMove(t *testing.T) {
+	g, s := memory(t, 2, Options{})
+	got := 0
+	up := &scribe{}
+	up.bytes = func(w *Conn, in []byte) int { got += len(in); return len(in) }
+	p := s.Pipe(g.At(0), up, false)
+	g.Turn()
+	g.At(0).Post(func() { up.w.SetRate(1000, 10) })
+	g.Turn()
+	p.WriteString(strings.Repeat("x", 1000))
+	g.Turn()
+	p.WriteString("y")
+	g.At(0).Post(func() { up.w.Move(g.At(1), func() {}) })
+	g.Advance(500 * time.Millisecond)
+	if got != 1000 {
+		t.Fatalf("took %d bytes, want 1000 and then a rest", got)
+	}
+	g.Advance(time.Second)
+	if got != 1001 || up.w.Loop() != g.At(1) {
+		t.Errorf("took %d bytes on loop %d, want 1001 on 1", got, up.w.Loop().Index)
+	}
+}
+
+func TestStartTLSOutsideOfBytesDropsWhatWaits(t *testing.T) {
+	g, s := memory(t, 1, Options{})
+	up := &scribe{}
+	up.bytes = func(w *Conn, in []byte) int { w.Pause(); return 1 }
+	p := s.Pipe(g.At(0), up, false)
+	p.WriteString("abc")
+	g.Turn()
+	before := dropped.Value()
+	g.At(0).Post(func() { up.w.StartTLS(); up.w.Resume() })
+	g.Turn()
+	up.want(t, "opened|a|")
+	if n := dropped.Value() - before; n != 2 {
+		t.Errorf("%d bytes dropped, want 2", n)
+	}
+}
+
+func TestTLSWithoutAConfigClosesTheClient(t *testing.T) {
+	g := loop.NewManual(1, epoch)
+	up := &scribe{}
+	p := New(g, Options{}).Pipe(g.At(0), up, true)
+	p.WriteString("x")
+	g.Turn()
+	p.Close()
+	g.Turn()
+	if up.err != errNoTLS {
+		t.Errorf("closed with %v, want errNoTLS", up.err)
 	}
 }
 
