@@ -198,7 +198,7 @@ func (l *lockedBuffer) String() string {
 }
 
 func TestMoveUnderTLSKeepsEveryLineInOrder(t *testing.T) {
-	const clients, lines = 300, 50
+	const clients, lines = 150, 50
 	g, s := real(t, 4, Options{PerAddress: clients})
 	addr := listen(t, s, ListenOptions{DirectTLS: true, New: func() Upper { return &echoer{g: g, move: true} }})
 	var wg sync.WaitGroup
@@ -238,6 +238,70 @@ func pipeline(addr string, id, lines int) error {
 		return fmt.Errorf("client %d: %d of %d bytes, err %v, equal %v", id, n, len(b), err, bytes.Equal(got, b))
 	}
 	return nil
+}
+
+// wanderer is an Upper that echoes and is never at rest.
+type wanderer struct {
+	echoer
+	n int
+}
+
+func (v *wanderer) Bytes(w *Conn, in []byte) int {
+	v.n++
+	n := min(len(in), 1+v.n*7919%len(in))
+	w.Write(in[:n])
+	switch v.n % 4 {
+	case 0:
+		return n + v.echoer.Bytes(w, in[n:])
+	case 1:
+		w.Yield()
+	case 2:
+		w.Pause()
+		w.Loop().Post(w.Resume)
+	case 3:
+		w.Move(v.g.At((w.Loop().Index+v.n)%v.g.Len()), func() {})
+	}
+	return n
+}
+
+func TestWanderersLoseNothingAndResetsHurtNobody(t *testing.T) {
+	const clients = 100
+	var closed atomic.Int64
+	g, s := real(t, 4, Options{PerAddress: 10 * clients})
+	up := func() Upper { return &wanderer{echoer: echoer{g: g, closed: &closed}} }
+	plain := listen(t, s, ListenOptions{New: up})
+	direct := listen(t, s, ListenOptions{DirectTLS: true, New: up})
+	var wg sync.WaitGroup
+	for id := range clients {
+		wg.Add(2)
+		go func() {
+			defer wg.Done()
+			if err := pipeline(direct, id, 100); err != nil {
+				t.Error(err)
+			}
+		}()
+		go func() {
+			defer wg.Done()
+			nc, err := net.Dial("tcp", plain)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = nc.Write(make([]byte, 50_000))
+			_, _ = nc.Read(make([]byte, id*100+1))
+			_ = nc.(*net.TCPConn).SetLinger(0)
+			_ = nc.Close()
+		}()
+	}
+	wg.Wait()
+	waitFor(t, "all closed", func() bool { return closed.Load() == 2*clients })
+	waitFor(t, "no connection left", func() bool {
+		var n int64
+		for i := range g.Len() {
+			n += g.At(i).Stats().Conns
+		}
+		return n == 0
+	})
 }
 
 func TestSlowReaderIsClosedAndOthersGoOn(t *testing.T) {
@@ -281,10 +345,10 @@ func TestChurnGivesEverythingBack(t *testing.T) {
 		churn(t, plain, direct, n)
 		waitFor(t, "all closed", func() bool { return closed.Load() == int64(2*n) })
 	}
-	round(200)
+	round(100)
 	files, heap := openFiles(t), heapInUse()
-	for range 5 {
-		round(200)
+	for range 4 {
+		round(100)
 	}
 	if got := openFiles(t); got > files+4 {
 		t.Errorf("%d descriptors, before the churn %d", got, files)
