@@ -65,7 +65,7 @@ type Conn struct {
 type mode uint8
 
 const (
-	clear_ mode = iota
+	inClear mode = iota
 	shaking
 	secure
 	dead // Close or Abort
@@ -85,7 +85,7 @@ const (
 type flag uint8
 
 const (
-	direct_ flag = 1 << iota // TLS from the first byte
+	fromStart flag = 1 << iota // TLS from the first byte
 	opened                   // up was told Opened
 	counted                  // as unauthenticated, at the gate
 	ended                    // the client's close_notify came

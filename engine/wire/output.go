@@ -50,7 +50,7 @@ func (w *Conn) flush() {
 	}
 	w.out = nil
 	switch w.mode {
-	case clear_:
+	case inClear:
 		w.c.Write(p.B)
 	case secure:
 		w.seal(p.B)

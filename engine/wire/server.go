@@ -105,7 +105,7 @@ func (s *Server) newConn(up Upper, direct bool) *Conn {
 	w := &Conn{srv: s, up: up}
 	w.timer.Owner = w
 	if direct {
-		w.mode, w.flags = shaking, direct_
+		w.mode, w.flags = shaking, fromStart
 	}
 	return w
 }

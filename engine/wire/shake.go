@@ -5,7 +5,7 @@ import "meerkat/engine/wire/tls"
 // StartTLS writes what there is in clear, such as <proceed/>, and takes all
 // that the client sends from now on for TLS. Bytes it sent before are dropped.
 func (w *Conn) StartTLS() {
-	if w.mode != clear_ {
+	if w.mode != inClear {
 		return
 	}
 	w.flush()
@@ -65,7 +65,7 @@ func (w *Conn) shaken(h *tls.Handshake) {
 func (w *Conn) secured(conn tls.Conn, rest []byte) {
 	w.tls, w.mode = conn, secure
 	w.Loop().Stop(&w.timer)
-	if w.flags&direct_ != 0 {
+	if w.flags&fromStart != 0 {
 		w.flags |= opened
 		w.up.Opened(w)
 	} else {
