@@ -86,9 +86,9 @@ type flag uint8
 
 const (
 	fromStart flag = 1 << iota // TLS from the first byte
-	opened                   // up was told Opened
-	counted                  // as unauthenticated, at the gate
-	ended                    // the client's close_notify came
+	opened                     // up was told Opened
+	counted                    // as unauthenticated, at the gate
+	ended                      // the client's close_notify came
 )
 
 // Loop returns the loop w lives on.
