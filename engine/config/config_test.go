@@ -85,9 +85,10 @@ func TestMistakesAreToldWithPlaceAndRemedy(t *testing.T) {
 		{"[limits]\nstanza = '5kB'", "m.toml: limits.stanza is 5kB: want 10kB to 16MiB"},
 		{"[limits]\nstanza = 'big'", `m.toml: line 2, column 10: limits.stanza: "big" is not a size like "256KiB"`},
 		{"[limits]\nstanza = '9999999PiB'", `"9999999PiB" is too large`},
-		{"[limits]\nauth_timeout = 30", "m.toml: limits.auth_timeout is 30ns: want 1s to 1h"},
+		{"[limits]\nauth_timeout = 30", "m.toml: limits.auth_timeout is a number without a unit: write it like \"30s\""},
 		{"[limits]\nauth_timeout = '-3s'", `"-3s" is not a time span like "30s"`},
-		{"[limits]\nroster_items = -1", "m.toml: limits.roster_items is -1: want 1 to 100000, or 0 for no limit"},
+		{"[limits]\nroster_items = -1", "m.toml: limits.roster_items is -1: want 1 to 10000000, or 0 for no limit"},
+		{"[limits]\nauth_timeout = '25h'", "m.toml: limits.auth_timeout is 25h: want 100ms to 24h"},
 		{"[limits]\nscram_iterations = 0", "m.toml: limits.scram_iterations is 0: want 4096 to 1000000"},
 		{"[limits]\noutput_hard = '512KiB'", "m.toml: limits.output_hard 512KiB is less than limits.output_soft 1MiB"},
 		{"[limits]\nstanza = '8MiB'", "m.toml: limits.output_hard 4MiB is less than limits.stanza 8MiB"},
@@ -203,4 +204,29 @@ func TestRestartTellsWhatAReloadCannotChange(t *testing.T) {
 	if got, want := after.Restart(before), []string{"c2s.listen", "loops.count"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
+}
+
+// Whatever the file holds, the operator gets a configuration that is in order,
+// or lines that begin with the file's name.
+func FuzzParse(f *testing.F) {
+	var manual bytes.Buffer
+	if err := WriteManual(&manual); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(bytes.ReplaceAll(manual.Bytes(), []byte("\n#"), []byte("\n")))
+	f.Add([]byte("domains = ['a']\n[tls]\ncertificates = [{cert = 'a', key = 'b'}]\n[[c2s]]\n"))
+	f.Add([]byte("limits.stanza = '1MiB'\nlimits = 3\n'' = 1\n\"\".a.b = {x.y = 1}\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := parse("m.toml", text)
+		if err == nil {
+			if errs := c.Check(); len(errs) > 0 {
+				t.Errorf("accepted, but %v", errs)
+			}
+			return
+		}
+		var ce *Error
+		if !errors.As(err, &ce) || len(ce.Lines) == 0 || !strings.HasPrefix(err.Error(), "m.toml: ") {
+			t.Errorf("got %q, want lines with the name of the file", err)
+		}
+	})
 }

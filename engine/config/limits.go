@@ -4,40 +4,40 @@ package config
 // Every hit is counted in a metric.
 type Limits struct {
 	// One element.
-	PreAuthStanza   Size `toml:"pre_auth_stanza" default:"8KiB" min:"1KiB" max:"1MiB" doc:"Largest element, and largest stream header, from a client that has not logged in. A larger one closes the stream with policy-violation."`
+	PreAuthStanza   Size `toml:"pre_auth_stanza" default:"8KiB" min:"1KiB" max:"16MiB" doc:"Largest element, and largest stream header, from a client that has not logged in. A larger one closes the stream with policy-violation."`
 	Stanza          Size `toml:"stanza" default:"256KiB" min:"10000B" max:"16MiB" doc:"Largest stanza from a client. A larger one closes the stream with policy-violation. RFC 6120 §13.12 forbids less than 10000 bytes."`
 	PreAuthDepth    int  `toml:"pre_auth_depth" default:"16" min:"4" max:"1024" doc:"Deepest nesting of elements before login."`
 	Depth           int  `toml:"depth" default:"64" min:"8" max:"1024" doc:"Deepest nesting of elements in a stanza."`
-	Attributes      int  `toml:"attributes" default:"256" min:"16" max:"4096" doc:"Most attributes and namespace declarations of one element."`
+	Attributes      int  `toml:"attributes" default:"256" min:"16" max:"65536" doc:"Most attributes and namespace declarations of one element."`
 	PreAuthElements int  `toml:"pre_auth_elements" default:"32" min:"8" max:"100000" doc:"Most elements inside one element before login."`
-	Elements        int  `toml:"elements" default:"10000" min:"100" max:"1000000" doc:"Most elements inside one stanza."`
+	Elements        int  `toml:"elements" default:"10000" min:"100" max:"10000000" doc:"Most elements inside one stanza."`
 
 	// Before login.
-	AuthTimeout             Duration `toml:"auth_timeout" default:"60s" min:"1s" max:"1h" doc:"Time from accept to a bound session, TLS included, whatever trickles in."`
-	LoginFailuresPerStream  int      `toml:"login_failures_per_stream" default:"5" min:"1" max:"1000" zero:"no limit" doc:"Failed logins before a stream is closed. RFC 6120 §6.4.5 wants at least 2 retries."`
+	AuthTimeout             Duration `toml:"auth_timeout" default:"60s" min:"100ms" max:"24h" doc:"Time from accept to a bound session, TLS included, whatever trickles in."`
+	LoginFailuresPerStream  int      `toml:"login_failures_per_stream" default:"5" min:"1" max:"1000000" zero:"no limit" doc:"Failed logins before a stream is closed. RFC 6120 §6.4.5 wants at least 2 retries."`
 	LoginFailuresPerAddress int      `toml:"login_failures_per_address" default:"20" min:"1" max:"1000000" zero:"no limit" reload:"live" doc:"Failed logins before an address (a /64 of IPv6) is shut out for login_block. Raise it where many users share an address."`
-	LoginBlock              Duration `toml:"login_block" default:"10m" min:"1s" max:"24h" reload:"live" doc:"How long an address is shut out, and how long its failures count."`
+	LoginBlock              Duration `toml:"login_block" default:"10m" min:"100ms" max:"720h" reload:"live" doc:"How long an address is shut out, and how long its failures count."`
 	ConnectionsPerAddress   int      `toml:"connections_per_address" default:"100" min:"1" max:"10000000" zero:"no limit" doc:"Connections of one address (a /64 of IPv6) that have not logged in yet. More are closed at once."`
 	Unauthenticated         int      `toml:"unauthenticated" default:"10000" min:"10" max:"10000000" zero:"no limit" doc:"Connections that have not logged in yet, of all addresses. More are closed at once."`
 	RegistrationsPerAddress int      `toml:"registrations_per_address" default:"1" min:"1" max:"1000000" zero:"no limit" reload:"live" doc:"Accounts that one address (a /64 of IPv6) may make in registration_interval."`
-	RegistrationInterval    Duration `toml:"registration_interval" default:"10m" min:"1s" max:"720h" reload:"live" doc:"See registrations_per_address."`
+	RegistrationInterval    Duration `toml:"registration_interval" default:"10m" min:"100ms" max:"720h" reload:"live" doc:"See registrations_per_address."`
 	ScramIterations         int      `toml:"scram_iterations" default:"10000" min:"4096" max:"1000000" doc:"Rounds of the key derivation for passwords set from now on. More make a stolen database harder to guess from, and logins slower on the phones of your users."`
 
 	// A session.
-	SessionsPerUser int  `toml:"sessions_per_user" default:"20" min:"1" max:"10000" zero:"no limit" reload:"live" doc:"Sessions one account may have at a time."`
+	SessionsPerUser int  `toml:"sessions_per_user" default:"20" min:"1" max:"1000000" zero:"no limit" reload:"live" doc:"Sessions one account may have at a time."`
 	BytesPerSecond  Size `toml:"bytes_per_second" default:"100kB" min:"1kB" max:"10GB" zero:"no limit" doc:"Bytes a second that are read from one session. Above it reading pauses; nothing is dropped."`
-	Burst           Size `toml:"burst" default:"1MB" min:"16KiB" max:"10GB" doc:"Bytes a session may send at full speed before bytes_per_second counts."`
-	BytesPerTurn    Size `toml:"bytes_per_turn" default:"64KiB" min:"4KiB" max:"1MiB" doc:"Bytes of one connection that a loop handles before it turns to the next."`
-	StanzasPerTurn  int  `toml:"stanzas_per_turn" default:"64" min:"1" max:"10000" doc:"Stanzas of one connection that a loop handles before it turns to the next."`
+	Burst           Size `toml:"burst" default:"1MB" min:"1kB" max:"10GB" doc:"Bytes a session may send at full speed before bytes_per_second counts."`
+	BytesPerTurn    Size `toml:"bytes_per_turn" default:"64KiB" min:"1KiB" max:"16MiB" doc:"Bytes of one connection that a loop handles before it turns to the next."`
+	StanzasPerTurn  int  `toml:"stanzas_per_turn" default:"64" min:"1" max:"1000000" doc:"Stanzas of one connection that a loop handles before it turns to the next."`
 
 	// Slow readers.
-	OutputSoft  Size     `toml:"output_soft" default:"1MiB" min:"64KiB" max:"1GiB" doc:"Bytes waiting for a client above which nothing more is read from that same client."`
-	OutputHard  Size     `toml:"output_hard" default:"4MiB" min:"128KiB" max:"1GiB" doc:"Bytes waiting for a client above which it is closed. Its messages go to the offline store."`
-	OutputStall Duration `toml:"output_stall" default:"60s" min:"5s" max:"1h" doc:"Time a client may take none of the bytes waiting for it before it is closed."`
+	OutputSoft  Size     `toml:"output_soft" default:"1MiB" min:"4KiB" max:"1GiB" doc:"Bytes waiting for a client above which nothing more is read from that same client."`
+	OutputHard  Size     `toml:"output_hard" default:"4MiB" min:"16KiB" max:"1GiB" doc:"Bytes waiting for a client above which it is closed. Its messages go to the offline store."`
+	OutputStall Duration `toml:"output_stall" default:"60s" min:"1s" max:"24h" doc:"Time a client may take none of the bytes waiting for it before it is closed."`
 
 	// What is kept.
-	OfflineMessages int  `toml:"offline_messages" default:"500" min:"1" max:"1000000" zero:"no limit" reload:"live" doc:"Messages kept for an account that is away. The sender of one more hears resource-constraint."`
-	OfflineBytes    Size `toml:"offline_bytes" default:"10MiB" min:"64KiB" max:"1TiB" zero:"no limit" reload:"live" doc:"Bytes of messages kept for an account that is away."`
-	RosterItems     int  `toml:"roster_items" default:"2000" min:"1" max:"100000" zero:"no limit" reload:"live" doc:"Contacts in one roster."`
+	OfflineMessages int  `toml:"offline_messages" default:"500" min:"1" max:"1000000000" zero:"no limit" reload:"live" doc:"Messages kept for an account that is away. The sender of one more hears resource-constraint."`
+	OfflineBytes    Size `toml:"offline_bytes" default:"10MiB" min:"1KiB" max:"1TiB" zero:"no limit" reload:"live" doc:"Bytes of messages kept for an account that is away."`
+	RosterItems     int  `toml:"roster_items" default:"2000" min:"1" max:"10000000" zero:"no limit" reload:"live" doc:"Contacts in one roster."`
 	DiskFree        Size `toml:"disk_free" default:"512MiB" min:"16MiB" max:"1PiB" zero:"no alarm" reload:"live" doc:"Free space on the disk of the data directory below which an alarm is raised."`
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // option is one key of the file, with its tags and its value in a Config.
@@ -85,6 +86,8 @@ func (o option) check() error {
 	switch {
 	case n == 0 && zero != "", n >= low.Int() && n <= high.Int():
 		return nil
+	case o.value.Type() == reflect.TypeFor[Duration]() && n > 0 && n < int64(time.Millisecond):
+		return fmt.Errorf("%s is a number without a unit: write it like \"%ds\"", o.key(), n)
 	case zero != "":
 		return fmt.Errorf("%s is %v: want %v to %v, or 0 for %s", o.key(), o.value, low, high, zero)
 	default:
