@@ -2,10 +2,7 @@ package tls
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"crypto/sha512"
 	ctls "crypto/tls"
-	"crypto/x509"
 	"errors"
 	"runtime"
 	"strings"
@@ -314,105 +311,6 @@ func TestConnNotTakenIsWiped(t *testing.T) {
 	}
 }
 
-// All that a config may ask for works as in crypto/tls.
-func TestConfigs(t *testing.T) {
-	cert := ecdsaCert()
-	t.Run("HelloRetryRequest", func(t *testing.T) {
-		s := newServer(func(c *ctls.Config) { c.CurvePreferences = []ctls.CurveID{ctls.CurveP384} })
-		client, p := connect(t, s, clientConfig(func(c *ctls.Config) {
-			c.CurvePreferences = []ctls.CurveID{ctls.X25519, ctls.CurveP384}
-		}))
-		if !client.ConnectionState().HelloRetryRequest {
-			t.Fatal("there was none")
-		}
-		echo(t, client, p, 100)
-	})
-	t.Run("client certificate", func(t *testing.T) {
-		pool := x509.NewCertPool()
-		pool.AddCert(cert.Leaf)
-		for _, version := range []uint16{ctls.VersionTLS12, ctls.VersionTLS13} {
-			s := newServer(func(c *ctls.Config) {
-				c.ClientAuth = ctls.RequireAndVerifyClientCert
-				c.ClientCAs = pool
-			})
-			client, p := connect(t, s, clientConfig(func(c *ctls.Config) {
-				c.Certificates = []ctls.Certificate{cert}
-				c.MaxVersion = version
-			}))
-			st := p.conn.State()
-			if !st.Verified || len(st.PeerCertificates) != 1 || !st.PeerCertificates[0].Equal(cert.Leaf) {
-				t.Errorf("state %+v", st)
-			}
-			echo(t, client, p, 100)
-		}
-	})
-	t.Run("GetConfigForClient", func(t *testing.T) {
-		s := newServer(func(c *ctls.Config) {
-			c.GetConfigForClient = func(hello *ctls.ClientHelloInfo) (*ctls.Config, error) {
-				return serverConfig(func(c *ctls.Config) { c.NextProtos = []string{hello.ServerName} }), nil
-			}
-		})
-		client, p := connect(t, s, clientConfig(func(c *ctls.Config) { c.NextProtos = []string{"test"} }))
-		if st := p.conn.State(); st.ALPN != "test" || st.ServerName != "test" {
-			t.Errorf("state %+v", st)
-		}
-		echo(t, client, p, 100)
-	})
-	t.Run("GetCertificate", func(t *testing.T) {
-		s := newServer(func(c *ctls.Config) {
-			c.Certificates = nil
-			c.GetCertificate = func(*ctls.ClientHelloInfo) (*ctls.Certificate, error) { return &cert, nil }
-		})
-		_, p := connect(t, s, clientConfig())
-		if !p.conn.State().Certificate.Equal(cert.Leaf) {
-			t.Error("another certificate")
-		}
-	})
-	t.Run("no certificate", func(t *testing.T) {
-		s := newServer(func(c *ctls.Config) { c.Certificates = nil })
-		raw, serverRaw := sockets(t)
-		clientErr := make(chan error, 1)
-		go func() { clientErr <- ctls.Client(raw, clientConfig()).Handshake() }()
-		if _, err := accept(t, s, serverRaw); err == nil {
-			t.Error("no error")
-		}
-		if err := <-clientErr; err == nil || !strings.Contains(err.Error(), "unrecognized name") {
-			t.Errorf("client: %v", err)
-		}
-	})
-}
-
-// A new config is used from the next handshake on.
-func TestReload(t *testing.T) {
-	cfg := serverConfig(func(c *ctls.Config) { c.Certificates = c.Certificates[:1] })
-	s := NewServer(func() *ctls.Config { return cfg }, 1)
-	for _, want := range []ctls.Certificate{ecdsaCert(), rsaCert()} {
-		cfg = serverConfig(func(c *ctls.Config) { c.Certificates = []ctls.Certificate{want} })
-		_, p := connect(t, s, clientConfig())
-		if !p.conn.State().Certificate.Equal(want.Leaf) {
-			t.Error("the old certificate")
-		}
-	}
-}
-
-func TestPanicEndsOneHandshake(t *testing.T) {
-	s := newServer(func(c *ctls.Config) {
-		c.GetCertificate = func(hello *ctls.ClientHelloInfo) (*ctls.Certificate, error) {
-			if hello.ServerName == "bad" {
-				panic("bug")
-			}
-			return nil, nil
-		}
-	})
-	raw, serverRaw := sockets(t)
-	go ctls.Client(raw, clientConfig(func(c *ctls.Config) { c.ServerName = "bad" })).Handshake()
-	if _, err := accept(t, s, serverRaw); err == nil || s.Stats().Panics != 1 {
-		t.Errorf("%v, %+v", err, s.Stats())
-	}
-	client, p := connect(t, s, clientConfig())
-	echo(t, client, p, 10)
-}
-
 // The secrets go to nobody, though the config asks for them.
 func TestSecretsAreNotLogged(t *testing.T) {
 	var log bytes.Buffer
@@ -445,62 +343,5 @@ func TestKeysAreWipedAfterTheHandshake(t *testing.T) {
 		if secret != [maxSecret]byte{} {
 			t.Error("secrets are left in the Handshake")
 		}
-	}
-}
-
-// tls-unique is the client's Finished, in TLS 1.2 as crypto/tls has it.
-func TestUniqueOfTLS12(t *testing.T) {
-	client, p := connect(t, newServer(), clientConfig(func(c *ctls.Config) { c.MaxVersion = ctls.VersionTLS12 }))
-	want := client.ConnectionState().TLSUnique
-	if got := p.conn.State().Unique; len(want) != 12 || !bytes.Equal(got, want) {
-		t.Errorf("got %x, client has %x", got, want)
-	}
-	if p.conn.Trim(); p.conn.State().Unique != nil {
-		t.Error("still there after Trim")
-	}
-}
-
-// The values for channel binding are those of the client.
-func TestChannelBinding(t *testing.T) {
-	client, p := connect(t, newServer(), clientConfig())
-	cs := client.ConnectionState()
-	want, err := cs.ExportKeyingMaterial("EXPORTER-Channel-Binding", nil, 32)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if st := p.conn.State(); !bytes.Equal(st.Exporter, want) {
-		t.Errorf("exporter %x, client has %x", st.Exporter, want)
-	}
-	raw := cs.PeerCertificates[0].Raw
-	if sum := sha256.Sum256(raw); !bytes.Equal(p.conn.State().EndPoint, sum[:]) {
-		t.Error("end point is not the SHA-256 of an ECDSA-SHA256 certificate")
-	}
-	_, p = connect(t, newServer(), clientConfig(func(c *ctls.Config) {
-		c.MaxVersion = ctls.VersionTLS12
-		c.CipherSuites = []uint16{ctls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}
-	}))
-	rsa := rsaCert()
-	if sum := sha512.Sum384(rsa.Leaf.Raw); !bytes.Equal(p.conn.State().EndPoint, sum[:]) {
-		t.Error("end point is not the SHA-384 of an RSA-SHA384 certificate")
-	}
-	if st := p.conn.State(); st.Exporter != nil || st.Version != ctls.VersionTLS12 {
-		t.Errorf("TLS 1.2 has exporter %x", st.Exporter)
-	}
-}
-
-func TestEndPointHash(t *testing.T) {
-	for alg, want := range map[x509.SignatureAlgorithm]int{
-		x509.MD5WithRSA: 32, x509.SHA1WithRSA: 32, x509.ECDSAWithSHA1: 32, x509.SHA256WithRSA: 32,
-		x509.SHA256WithRSAPSS: 32, x509.SHA384WithRSA: 48, x509.ECDSAWithSHA384: 48,
-		x509.SHA512WithRSA: 64, x509.ECDSAWithSHA512: 64, x509.SHA512WithRSAPSS: 64,
-		x509.PureEd25519: 0, x509.UnknownSignatureAlgorithm: 0,
-	} {
-		if got := EndPoint(&x509.Certificate{Raw: []byte("x"), SignatureAlgorithm: alg}); len(got) != want {
-			t.Errorf("%v: %d bytes, want %d", alg, len(got), want)
-		}
-	}
-	cert := rsaCert().Leaf
-	if a, b := EndPoint(cert), EndPoint(cert); &a[0] != &b[0] {
-		t.Error("computed twice for one certificate")
 	}
 }
