@@ -144,6 +144,7 @@ func (s *Server) makeStreams(f *features, m *auth.Mechanisms) {
 	opt := wire.Options{
 		Logger:     s.opt.Logger,
 		OutputSoft: int(lim.OutputSoft), OutputHard: int(lim.OutputHard), Stall: time.Duration(lim.OutputStall),
+		Handshake:  min(30*time.Second, time.Duration(lim.AuthTimeout)),
 		PerAddress: unbounded(lim.ConnectionsPerAddress), Unauthenticated: unbounded(lim.Unauthenticated),
 	}
 	if s.opt.TLS != nil {

@@ -23,7 +23,8 @@ var layers = [][]string{
 	{"engine/stream", "engine/s2s"},
 	{"engine"},
 	{"engine/admin", "engine/enginetest", "engine/enginetest/clients"},
-	{"cmd/meerkat", "bench"},
+	{"bench"},
+	{"cmd/meerkat"},
 }
 
 const module = "meerkat/"

@@ -1,6 +1,8 @@
 package route
 
 import (
+	"unsafe"
+
 	"meerkat/engine/account"
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
@@ -31,7 +33,7 @@ func (r *Router) fromSession(s *account.Session, e xml.Elem) string {
 	}
 	st.From = s.JID
 	if st.Lang == nil && s.Lang != "" {
-		st.Lang = []byte(s.Lang)
+		st.Lang = unsafe.Slice(unsafe.StringData(s.Lang), len(s.Lang)) // read only
 	}
 	if cond != stanza.OK {
 		c.Fail(st, cond, "")
