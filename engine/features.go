@@ -31,7 +31,7 @@ type features struct {
 
 func newFeatures(cfg *config.Config, loops int, release string, started time.Time) *features {
 	var flags account.Flags
-	f := &features{presence: presence.New(), last: last.New(started)}
+	f := &features{presence: presence.New(loops), last: last.New(started)}
 	f.kept, f.offline = offline.New(&flags, loops)
 	reg, preReg := register.New(&cfg.Limits)
 	f.list = []feature.Feature{

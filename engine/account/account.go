@@ -3,10 +3,7 @@
 // is locked. It knows nothing of features.
 package account
 
-import (
-	"meerkat/engine/jid"
-	"meerkat/engine/loop"
-)
+import "meerkat/engine/jid"
 
 // Sink is what a session writes to: the stream, a detached queue. Once the
 // stream has ended its methods do nothing, and Sent reports false.
@@ -45,8 +42,9 @@ type Session struct {
 	ID uint64
 
 	// Presence is the last available presence as it was broadcast, to nobody
-	// in particular; nil while the session is not available.
-	Presence *loop.Packet
+	// in particular; nil while the session is not available. It is written over
+	// by the next one.
+	Presence []byte
 	Priority int8
 	// Interested has asked for the roster and gets its pushes (RFC 6121 §2.2).
 	Interested bool

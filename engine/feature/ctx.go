@@ -26,6 +26,7 @@ type Env struct {
 
 	updates updates
 	scratch []byte
+	tx      *store.Tx // of the View that is open
 }
 
 // Router sends stanzas on. engine/route is the one there is.
@@ -92,9 +93,15 @@ func (e *Env) Issued() uint64 { return e.updates.issued }
 // has failed: at once if that is so.
 func (e *Env) WhenSettled(fn func()) { e.updates.whenSettled(fn) }
 
-// View reads from the store, on the loop: from the page cache.
+// View reads from the store, on the loop: from the page cache. Within fn another
+// View is free: it reads the same state.
 func (e *Env) View(fn func(tx *store.Tx)) {
-	if err := e.Store.View(func(tx *store.Tx) error { fn(tx); return nil }); err != nil {
+	if e.tx != nil {
+		fn(e.tx)
+		return
+	}
+	defer func() { e.tx = nil }()
+	if err := e.Store.View(func(tx *store.Tx) error { e.tx = tx; fn(tx); return nil }); err != nil {
 		e.Log.Error("the store cannot be read", "err", err)
 	}
 }

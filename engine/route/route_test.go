@@ -81,7 +81,7 @@ func (w *world) login(full, prio string) (*account.Session, *sink) {
 		w.t.Fatalf("bind %s: %v", full, cond)
 	}
 	if prio != "" {
-		s.Presence = loop.NewPacket()
+		s.Presence = []byte("<presence/>")
 		fmt.Sscan(prio, &s.Priority)
 	}
 	return s, out

@@ -7,11 +7,12 @@ import (
 	"meerkat/engine/jid"
 	"meerkat/engine/loop"
 	"meerkat/engine/stanza"
+	"meerkat/store"
 )
 
 // Spread sends presence b, without to, to many bare JIDs: serialised once, one
 // packet for each loop that has any of them. A packet's X is a list of targets:
-// op (1 byte), length (2 bytes, big endian), bare JID.
+// op (1 byte), length (2 bytes, big endian), bare JID. Its N is all ops together.
 func (r *Router) Spread(b []byte, each func(yield func(bare []byte, op feature.Op))) {
 	packets := make([]*loop.Packet, len(r.routers)) // rare enough to allocate
 	each(func(bare []byte, op feature.Op) {
@@ -23,6 +24,7 @@ func (r *Router) Spread(b []byte, each func(yield func(bare []byte, op feature.O
 			packets[i].X = packets[i].X[:0]
 		}
 		packets[i].X = appendTarget(packets[i].X, bare, op)
+		packets[i].N |= uint32(op)
 	})
 	for i, p := range packets {
 		if p != nil {
@@ -37,11 +39,19 @@ func appendTarget(dst, bare []byte, op feature.Op) []byte {
 	return append(dst, bare...)
 }
 
-// handleSpread delivers to each target as if it had come alone.
+// handleSpread delivers to each target as if it had come alone. Whether a probe
+// may be answered is in the store: all look there in one go.
 func (r *Router) handleSpread(p *loop.Packet) {
-	if !r.read(p.B) {
-		return
+	switch {
+	case !r.read(p.B):
+	case feature.Op(p.N)&feature.Probe != 0:
+		r.env.View(func(*store.Tx) { r.deliverAll(p) })
+	default:
+		r.deliverAll(p)
 	}
+}
+
+func (r *Router) deliverAll(p *loop.Packet) {
 	s := &r.got
 	from, kind := s.From, s.Type
 	for x := p.X; len(x) >= 3; {

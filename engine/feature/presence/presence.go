@@ -3,12 +3,11 @@
 package presence
 
 import (
+	"bytes"
 	"strconv"
 
-	"meerkat/engine/account"
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
-	"meerkat/engine/loop"
 	"meerkat/engine/metric"
 	"meerkat/engine/roster"
 	"meerkat/engine/stanza"
@@ -19,28 +18,37 @@ import (
 var (
 	broadcasts = metric.NewCounter("meerkat_presence_broadcasts_total",
 		"Presence sent to all contacts by sessions of ours.")
+	delivered = metric.NewCounter("meerkat_presence_delivered_total",
+		"Presence written to sessions, each copy counted.")
 	probes = metric.NewCounter("meerkat_presence_probes_total",
 		"Presence probes answered.")
-	subscriptions = metric.NewCounter("meerkat_presence_subscriptions_total",
-		"Subscription stanzas handled, outbound and inbound.")
+	directedFull = metric.NewCounter("meerkat_presence_directed_full_total",
+		"Directed presence refused because the session has sent it to too many addresses already.")
 )
 
-// New returns the feature.
-func New() feature.Feature {
+// feat keeps order between subscriptions and presence, for each loop.
+type feat struct{ lines []lines }
+
+// New returns the feature. loops is how many there are.
+func New(loops int) feature.Feature {
+	f := &feat{make([]lines, loops)}
+	for i := range f.lines {
+		f.lines[i] = make(lines)
+	}
 	return feature.Feature{
 		Name:        "presence",
 		Spec:        "RFC 6121 §3, §4",
-		PresenceOut: out,
-		PresenceIn:  in,
+		PresenceOut: f.out,
+		PresenceIn:  f.in,
 		Unbound:     unbound,
 	}
 }
 
 // out is what our session sends.
-func out(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
+func (f *feat) out(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 	switch {
 	case s.Subscription():
-		outboundSubscription(c, s)
+		f.outbound(c, s)
 		return feature.Done
 	case s.To.IsZero():
 		return broadcast(c, s)
@@ -64,7 +72,9 @@ func broadcast(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 		available(c, s, prio)
 		return feature.Continue
 	case stanza.Unavailable:
-		unavailable(c, s)
+		b := s.Append(c.Scratch())
+		unavailable(c, b)
+		c.Keep(b)
 		return feature.Continue
 	}
 	return feature.Done // a probe or an error to nobody
@@ -76,7 +86,7 @@ func priority(e xml.Elem) (int8, bool) {
 	if !p.OK() {
 		return 0, true
 	}
-	n, err := strconv.ParseInt(string(p.Text()), 10, 8)
+	n, err := strconv.ParseInt(string(bytes.TrimSpace(p.Text())), 10, 8)
 	return int8(n), err == nil
 }
 
@@ -84,17 +94,23 @@ func priority(e xml.Elem) (int8, bool) {
 // it also asks for theirs, and for what the account's other resources are.
 func available(c *feature.Ctx, s *stanza.Stanza, prio int8) {
 	initial := !c.Session.Available()
-	p := loop.NewPacket()
-	p.B = s.Append(p.B[:0])
-	if old := c.Session.Presence; old != nil {
-		old.Release()
-	}
-	c.Session.Presence, c.Session.Priority = p, prio
-	spread(c, p.B, initial)
+	b := s.Append(c.Scratch())
+	c.Session.Presence, c.Session.Priority = exact(c.Session.Presence, b), prio
+	spread(c, b, initial)
+	c.Keep(b)
 	if initial {
 		showOthers(c)
 		askAgain(c)
 	}
+}
+
+// exact returns a copy of b, in old if that has room but not much too much: it
+// is kept as long as the session.
+func exact(old, b []byte) []byte {
+	if n := cap(old); n < len(b) || n > 2*len(b)+64 {
+		old = make([]byte, 0, len(b))
+	}
+	return append(old[:0], b...)
 }
 
 // spread tells contacts and the account's own available resources, the sender's
@@ -105,14 +121,7 @@ func spread(c *feature.Ctx, b []byte, probe bool) {
 		v := roster.Load(tx, c.Owner.String())
 		c.Router.Spread(b, func(yield func([]byte, feature.Op)) {
 			for it := range v.All() {
-				var op feature.Op
-				if it.State&roster.From != 0 {
-					op = feature.Deliver
-				}
-				if probe && it.State&roster.To != 0 {
-					op |= feature.Probe
-				}
-				if op != 0 {
+				if op := opFor(it.State, probe); op != 0 {
 					yield(it.JID, op)
 				}
 			}
@@ -121,11 +130,24 @@ func spread(c *feature.Ctx, b []byte, probe bool) {
 	})
 }
 
+func opFor(s roster.State, probe bool) (op feature.Op) {
+	if s&roster.From != 0 {
+		op = feature.Deliver
+	}
+	if probe && s&roster.To != 0 {
+		op |= feature.Probe
+	}
+	return op
+}
+
 // showOthers gives a new resource the presence of the account's others.
 func showOthers(c *feature.Ctx) {
 	for _, o := range c.Account.Sessions {
 		if o != c.Session && o.Available() {
-			writeTo(c.Env, o.Presence.B, c.Session)
+			out := address(c.Scratch(), o.Presence, c.Session.JID)
+			c.Session.Sink.Write(out)
+			c.Keep(out)
+			delivered.Add(c.Shard(), 1)
 		}
 	}
 }
@@ -137,147 +159,66 @@ func askAgain(c *feature.Ctx) {
 		for it := range roster.Load(tx, c.Owner.String()).All() {
 			if it.State&roster.In != 0 && len(it.Request) > 0 {
 				c.Session.Sink.Write(it.Request)
+				delivered.Add(c.Shard(), 1)
 			}
 		}
 	})
 }
 
-// unavailable tells whoever knew (RFC 6121 §4.5, §4.6.3).
-func unavailable(c *feature.Ctx, s *stanza.Stanza) {
-	b := s.Append(nil)
+// unavailable tells whoever knew, with b, which has no address
+// (RFC 6121 §4.5, §4.6.3).
+func unavailable(c *feature.Ctx, b []byte) {
 	was := c.Session.Available()
 	if was {
-		c.Session.Presence.Release()
 		c.Session.Presence = nil
 		spread(c, b, false)
 	}
-	for _, to := range c.Session.Directed() {
-		if j, err := jid.Parse(to); err == nil {
-			c.Router.Send(j, address(nil, b, j))
-		}
+	to := c.Session.Directed()
+	if len(to) == 0 {
+		return
 	}
+	c.View(func(tx *store.Tx) {
+		v := roster.Load(tx, c.Owner.String())
+		for _, full := range to {
+			j, err := jid.Parse(full)
+			if err != nil || was && subscribed(v, j.BareString()) {
+				continue // has heard of it just now
+			}
+			out := address(nil, b, j)
+			c.Router.Send(j, out)
+		}
+	})
+}
+
+func subscribed(v roster.View, bare string) bool {
+	it, ok := v.Find(bare)
+	return ok && it.State&roster.From != 0
 }
 
 // unbound is unavailable for a session that said nothing (RFC 6121 §4.5.3).
 func unbound(c *feature.Ctx) {
-	var doc xml.Doc
-	e, err := doc.Parse([]byte("<presence type='unavailable'/>"), stanza.Client)
-	if err != nil {
-		panic(err)
-	}
-	s := stanza.Stanza{Kind: stanza.Presence, Type: stanza.Unavailable, From: c.Session.JID, Elem: e}
-	unavailable(c, &s)
+	var b xml.Builder
+	b.Reset(c.Scratch(), stanza.Client)
+	out := b.Start("presence", "").Attr("type", "unavailable").
+		Attr("from", c.Session.JID.String()).End().Bytes()
+	unavailable(c, out)
+	c.Keep(out)
 }
 
 // direct notes directed presence to somebody who would not hear of the end of
 // it otherwise (RFC 6121 §4.6.3).
 func direct(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
-	bare, subscribed := s.To.BareString(), false
-	c.View(func(tx *store.Tx) {
-		it, ok := roster.Load(tx, c.Owner.String()).Find(bare)
-		subscribed = ok && it.State&roster.From != 0
-	})
-	if subscribed && c.Session.Available() {
-		return feature.Continue
+	known := false
+	if bare := s.To.BareString(); c.Session.Available() {
+		known = bare == c.Owner.String()
+		c.View(func(tx *store.Tx) {
+			known = known || subscribed(roster.Load(tx, c.Owner.String()), bare)
+		})
 	}
-	if !c.Session.Direct(s.To.Clone().String()) {
+	if !known && !c.Session.Direct(s.To.Clone().String()) {
+		directedFull.Add(c.Shard(), 1)
 		c.Fail(s, stanza.ResourceConstraint, "too many addresses with directed presence")
 		return feature.Done
 	}
 	return feature.Continue
-}
-
-// in is what reaches an account of ours.
-func in(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
-	switch {
-	case s.Subscription():
-		inboundSubscription(c, s)
-	case s.Type == stanza.Probe:
-		answerProbe(c, s)
-	default:
-		deliver(c, s)
-	}
-	return feature.Done
-}
-
-// deliver hands presence to all available resources, or to the one addressed
-// (RFC 6121 §8.5.2.1.1, §8.5.3.1). Nobody there: dropped in silence.
-func deliver(c *feature.Ctx, s *stanza.Stanza) {
-	if c.Account == nil || s.Type == stanza.Error && !s.To.IsFull() {
-		return
-	}
-	b := s.Append(c.Scratch())
-	for _, to := range c.Account.Sessions {
-		if s.To.IsFull() && to.JID == s.To || !s.To.IsFull() && to.Available() {
-			to.Sink.Write(b)
-			delivered.Add(c.Shard(), 1)
-		}
-	}
-	c.Keep(b)
-}
-
-var delivered = metric.NewCounter("meerkat_presence_delivered_total",
-	"Presence written to sessions, each copy counted.")
-
-// answerProbe tells s.From what it may know (RFC 6121 §4.3.2).
-func answerProbe(c *feature.Ctx, s *stanza.Stanza) {
-	probes.Add(c.Shard(), 1)
-	if !mayKnow(c, s.From) {
-		reply(c.Env, c.Owner, s.From, stanza.Unsubscribed)
-		return
-	}
-	found := false
-	if c.Account != nil {
-		for _, o := range c.Account.Sessions {
-			if o.Available() && o.JID != s.From {
-				found = true
-				b := address(c.Scratch(), o.Presence.B, s.From)
-				c.Router.Send(s.From, b)
-				c.Keep(b)
-			}
-		}
-	}
-	// Differs from RFC 6121 §4.3.2: the probes that the server itself sends at
-	// a login are not answered with unavailable, which the client assumes.
-	if !found && string(s.Elem.Attr("type")) == "probe" {
-		reply(c.Env, c.Owner, s.From, stanza.Unavailable)
-	}
-}
-
-func mayKnow(c *feature.Ctx, who jid.JID) (ok bool) {
-	if who.BareString() == c.Owner.String() {
-		return true
-	}
-	c.View(func(tx *store.Tx) {
-		it, found := roster.Load(tx, c.Owner.String()).Find(who.BareString())
-		ok = found && it.State&roster.From != 0
-	})
-	return ok
-}
-
-// address appends presence b with another to.
-func address(dst, b []byte, to jid.JID) []byte {
-	var doc xml.Doc
-	e, err := doc.Parse(b, stanza.Client)
-	if err != nil {
-		panic("presence: our own presence does not parse: " + err.Error())
-	}
-	return e.AppendEdited(dst, stanza.Client, &xml.Edit{To: []byte(to.String())})
-}
-
-// writeTo writes presence b to a session of our own loop.
-func writeTo(e *feature.Env, b []byte, to *account.Session) {
-	out := address(e.Scratch(), b, to.JID)
-	to.Sink.Write(out)
-	e.Keep(out)
-}
-
-// reply sends presence of a type that has no content.
-func reply(e *feature.Env, from, to jid.JID, t stanza.Type) {
-	var b xml.Builder
-	b.Reset(e.Scratch(), stanza.Client)
-	out := b.Start("presence", "").Attr("type", t.String()).
-		Attr("from", from.String()).Attr("to", to.String()).End().Bytes()
-	e.Router.Send(to, out)
-	e.Keep(out)
 }

@@ -1,27 +1,29 @@
 package presence
 
 import (
+	"meerkat/engine/account"
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
+	"meerkat/engine/metric"
 	"meerkat/engine/roster"
 	"meerkat/engine/stanza"
 	"meerkat/store"
 )
 
-// outboundSubscription is Appendix A.2 of RFC 6121: the roster changes first;
-// once that is stored, resources get a push and the contact the stanza. The
-// session's next stanzas wait.
-func outboundSubscription(c *feature.Ctx, s *stanza.Stanza) {
+var (
+	subscriptions = metric.NewCounter("meerkat_presence_subscriptions_total",
+		"Subscription stanzas handled, outbound and inbound.")
+	refused = metric.NewCounter("meerkat_presence_subscriptions_refused_total",
+		"Inbound subscription stanzas that could not be stored: too many requests wait for an answer, or the disk is full.")
+)
+
+// outbound is Appendix A.2 of RFC 6121: the roster changes first; once that is
+// stored, resources get a push and the contact the stanza. The session's next
+// stanzas wait.
+func (f *feat) outbound(c *feature.Ctx, s *stanza.Stanza) {
 	to := s.To.Bare().Clone()
-	switch {
-	case s.To.IsZero():
-		c.Fail(s, stanza.BadRequest, "")
-		return
-	case to == c.Owner:
-		c.Fail(s, stanza.NotAllowed, "")
-		return
-	case !c.Router.Local(to.Domain()):
-		c.Fail(s, stanza.RemoteServerNotFound, "")
+	if cond := sendable(c, to); cond != stanza.OK {
+		c.Fail(s, cond, "")
 		return
 	}
 	subscriptions.Add(c.Shard(), 1)
@@ -32,6 +34,9 @@ func outboundSubscription(c *feature.Ctx, s *stanza.Stanza) {
 	limit := env.Config.Limits.RosterItems
 	var ch roster.Change
 	env.Update(func(tx *store.Tx) (err error) {
+		if !env.Users.Exists(tx, owner) { // removed meanwhile
+			return stanza.NotAllowed
+		}
 		ch, err = roster.Outbound(tx, owner.String(), to.String(), t, limit)
 		return err
 	}, func(err error) {
@@ -39,53 +44,79 @@ func outboundSubscription(c *feature.Ctx, s *stanza.Stanza) {
 			req.Error(err)
 			return
 		}
-		roster.Push(env, owner.String(), ch)
-		if ch.Effect&roster.Pass != 0 {
-			env.Router.SendFor(session, to, b)
-		}
-		shown(env, owner, to, ch)
+		sent(env, session, to, b, ch)
 		req.Drop()
 	})
 }
 
-// inboundSubscription is Appendix A.3.
-func inboundSubscription(c *feature.Ctx, s *stanza.Stanza) {
+// sendable judges whom a subscription is for.
+func sendable(c *feature.Ctx, to jid.JID) stanza.Condition {
+	switch {
+	case to.IsZero():
+		return stanza.BadRequest
+	case to == c.Owner:
+		return stanza.NotAllowed
+	case !c.Router.Local(to.Domain()):
+		return stanza.RemoteServerNotFound
+	}
+	return stanza.OK
+}
+
+// sent does what a stored outbound change asks for.
+func sent(e *feature.Env, from *account.Session, to jid.JID, b []byte, ch roster.Change) {
+	owner := from.Account.JID
+	roster.Push(e, owner.String(), ch)
+	if ch.Effect&roster.Pass != 0 {
+		e.Router.SendFor(from, to, b)
+	}
+	shown(e, owner, to, ch)
+}
+
+// inbound is Appendix A.3. Presence that comes meanwhile waits.
+func (f *feat) inbound(c *feature.Ctx, s *stanza.Stanza) {
 	subscriptions.Add(c.Shard(), 1)
 	from, owner, t := s.From.Bare().Clone(), c.Owner.Clone(), s.Type
 	full := s.From
 	s.From, s.To = from, owner
 	b := s.Append(nil)
 	s.From = full
-	env := c.Env
+	env, line := c.Env, f.lines[c.Shard()]
 	limit := env.Config.Limits.RosterItems
 	var ch roster.Change
-	exists := false
+	line.begin(owner)
 	env.Update(func(tx *store.Tx) (err error) {
-		if exists = env.Users.Exists(tx, owner); !exists {
-			return nil
+		ch = roster.Change{}
+		if env.Users.Exists(tx, owner) { // else it is ignored: §8.5.1
+			ch, err = roster.Inbound(tx, owner.String(), from.String(), t, b, limit)
 		}
-		ch, err = roster.Inbound(tx, owner.String(), from.String(), t, b, limit)
 		return err
 	}, func(err error) {
-		switch {
-		case err != nil:
-			env.Log.Warn("a subscription could not be stored", "account", owner.String(), "type", t.String(), "err", err)
-		case !exists:
-			if t == stanza.Subscribe { // §3.1.3
-				reply(env, owner, from, stanza.Unsubscribed)
-			}
-		default:
+		if err != nil {
+			refuse(env, owner, from, t, err)
+		} else {
 			arrived(env, owner, from, t, b, ch)
 		}
+		line.end(env, owner)
 	})
 }
 
-// arrived does what a stored inbound change asks for.
+// refuse says no to a request that cannot be kept, so that its sender does not
+// wait for an answer in vain. Anything else is lost.
+func refuse(e *feature.Env, owner, from jid.JID, t stanza.Type, err error) {
+	refused.Add(e.Shard(), 1)
+	e.Log.Debug("a subscription could not be stored", "account", owner.String(), "type", t.String(), "err", err)
+	if t == stanza.Subscribe {
+		reply(e, owner, from, stanza.Unsubscribed)
+	}
+}
+
+// arrived does what a stored inbound change asks for. The stanza comes before
+// the push (§3.1.6, §3.2.3, §3.3.3).
 func arrived(e *feature.Env, owner, from jid.JID, t stanza.Type, b []byte, ch roster.Change) {
-	roster.Push(e, owner.String(), ch)
 	if ch.Effect&roster.Pass != 0 {
 		toResources(e, owner, t, b)
 	}
+	roster.Push(e, owner.String(), ch)
 	if ch.Effect&roster.Grant != 0 { // §3.1.3, §3.4.2
 		reply(e, owner, from, stanza.Subscribed)
 	}
@@ -108,17 +139,20 @@ func toResources(e *feature.Env, owner jid.JID, t stanza.Type, b []byte) {
 }
 
 // shown lets the contact see presence it has got the right to (§3.1.5), or its
-// end (§3.2.2, §3.3.3).
+// end (§3.2.2, §3.3.3). Who asks again, though it is granted, has lost sight.
 func shown(e *feature.Env, owner, contact jid.JID, ch roster.Change) {
 	a := e.Accounts.Get(owner.String())
-	if a == nil || !ch.Got() && !ch.Lost() {
+	seen := ch.Got() || ch.Effect&roster.Grant != 0
+	if a == nil || !seen && !ch.Lost() {
 		return
 	}
 	for _, s := range a.Sessions {
 		switch {
 		case !s.Available():
-		case ch.Got():
-			e.Router.Send(contact, address(nil, s.Presence.B, contact))
+		case seen:
+			b := address(e.Scratch(), s.Presence, contact)
+			e.Router.Send(contact, b)
+			e.Keep(b)
 		default:
 			reply(e, s.JID, contact, stanza.Unavailable)
 		}
