@@ -129,8 +129,8 @@ func TestFirstRunNeedsNothing(t *testing.T) {
 		go func() { _ = cmd.Wait(); close(r.ended) }()
 		defer cmd.Process.Kill()
 		after, err := time.ParseDuration(r.logged(`msg=serving .* after=(\S+)`)[1])
-		if err != nil || after > time.Second && !raceEnabled {
-			t.Errorf("run %d: ready after %v (%v), want under 1s", run, after, err)
+		if err != nil || after > 5*time.Second && !raceEnabled {
+			t.Errorf("run %d: ready after %v (%v), want under 1s, or 5s on a busy machine", run, after, err)
 		}
 		for end := time.Now().Add(patience); !strings.Contains(r.out.String(), "For the next person") && time.Now().Before(end); {
 			time.Sleep(10 * time.Millisecond)
@@ -151,6 +151,9 @@ func TestFirstRunNeedsNothing(t *testing.T) {
 			}
 		}
 		r.stop()
+		if used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(); used > time.Second && !raceEnabled {
+			t.Errorf("run %d: %v of CPU from start to end, so it cannot be ready within 1s", run, used)
+		}
 	}
 }
 
