@@ -50,7 +50,7 @@ func (e Elem) AppendEdited(dst []byte, space string, ed *Edit) []byte {
 	w.with = [nEdits][]byte{ed.To, ed.From, ed.ID, ed.Type, ed.Lang}
 	content := e.inContent(x)
 	if content && x.b&flagPrefix != 0 {
-		return w.rewrite(space, ed)
+		return rewrite(w, *ed, space)
 	}
 	w.find()
 	w.start(x, space, content)

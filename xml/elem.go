@@ -117,7 +117,7 @@ func (e Elem) attrNS(local, space string) uint32 {
 func (e Elem) Lang() []byte { return e.AttrNS("lang", nsXML) }
 
 // Attrs calls yield for each attribute, declarations left out, until it answers
-// false. It is for range.
+// false.
 func (e Elem) Attrs(yield func(space, local, value []byte) bool) {
 	if e.t == nil {
 		return

@@ -306,10 +306,10 @@ func (p *Parser) open(s *State, in []byte, lim *Limits) (Kind, Elem, int, error)
 // can end it, or while it is short.
 func (p *Parser) resumeOpen(s *State, in []byte, lim *Limits) (Kind, Elem, int, error) {
 	held := int(s.held)
-	p.whole = append(append(p.whole[:0], p.parts.of(s)...), in...)
-	if held > 64 && len(p.whole) <= lim.Header && bytes.IndexByte(in, '>') < 0 {
+	if held > 64 && held+len(in) <= lim.Header && bytes.IndexByte(in, '>') < 0 {
 		return p.keep(s, in)
 	}
+	p.whole = append(append(p.whole[:0], p.parts.of(s)...), in...)
 	t := &p.tree
 	t.reset(p.whole[:min(len(p.whole), lim.Header)], frameless)
 	if _, err := t.header(lim, s.mode == modeSpaced); err == errMore && len(p.whole) <= lim.Header {
@@ -317,5 +317,5 @@ func (p *Parser) resumeOpen(s *State, in []byte, lim *Limits) (Kind, Elem, int, 
 	}
 	p.parts.drop(s)
 	k, e, n, fault := p.open(s, p.whole, lim)
-	return k, e, n - held, fault
+	return k, e, max(0, n-held), fault
 }

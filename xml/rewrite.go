@@ -4,8 +4,8 @@ package xml
 // No client does that, and no peer need understand it: all elements are written
 // without prefixes, each with the default namespace that it needs.
 type rewriter struct {
-	*editor
-	ed     *Edit
+	editor
+	ed     Edit
 	t      *tree
 	root   entry
 	outer  uint32  // default namespace around the stanza
@@ -16,8 +16,9 @@ type rewriter struct {
 
 var clientName, serverName = []byte(nsClient), []byte(nsServer)
 
-// rewrite is AppendEdited for such a stanza.
-func (w *editor) rewrite(space string, ed *Edit) []byte {
+// rewrite is AppendEdited for such a stanza. It and rewriter hold copies: with
+// pointers the editor of every stanza would be on the heap.
+func rewrite(w editor, ed Edit, space string) []byte {
 	t := w.e.t
 	r := rewriter{editor: w, ed: ed, t: t, space: space, target: clientName, open: t.frames[:0]}
 	r.root, r.outer = t.tape[w.e.i], t.defaultAt(w.e.i)
