@@ -38,7 +38,7 @@ static void pi(void *u, const XML_Char *t, const XML_Char *s) { restricted(u); }
 static void doctype(void *u, const XML_Char *a, const XML_Char *b, const XML_Char *c, int d) { restricted(u); }
 
 static XML_Parser open_parser(elog *l) {
-	XML_Parser p = XML_ParserCreateNS("UTF-8", '\n');
+	XML_Parser p = XML_ParserCreateNS("UTF-8", '\1');
 	XML_SetUserData(p, l);
 	XML_SetElementHandler(p, start, end);
 	XML_SetCharacterDataHandler(p, text);
@@ -82,7 +82,7 @@ func (p *Parser) Feed(b []byte, chunk int) int {
 }
 
 // Events returns what was logged since the last call: for each a letter and a
-// string, ended by a zero byte. Names are "namespace\nlocal".
+// string, ended by a zero byte. Names are "namespace\x01local".
 func (p *Parser) Events() []byte {
 	b := C.GoBytes(unsafe.Pointer(p.l.b), C.int(p.l.n))
 	p.l.n = 0
