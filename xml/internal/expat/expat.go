@@ -92,6 +92,16 @@ func (p *Parser) Events() []byte {
 // Restricted tells whether there was a comment, a processing instruction or a DOCTYPE.
 func (p *Parser) Restricted() bool { return p.l.restricted != 0 }
 
+// InToken ends the stream and tells whether that cut a tag, a character or
+// another token, in which libexpat may not have looked for faults.
+func (p *Parser) InToken() bool {
+	if C.XML_Parse(p.p, nil, 0, 1) == C.XML_STATUS_OK {
+		return false
+	}
+	code := C.XML_GetErrorCode(p.p)
+	return code == C.XML_ERROR_UNCLOSED_TOKEN || code == C.XML_ERROR_PARTIAL_CHAR || code == C.XML_ERROR_UNCLOSED_CDATA_SECTION
+}
+
 // Close frees the parser.
 func (p *Parser) Close() {
 	C.XML_ParserFree(p.p)
