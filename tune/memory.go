@@ -14,43 +14,60 @@ const noLimit = 1 << 60
 // Memory is the bytes there are for this process: those of the machine, or what
 // the nearest cgroup with a limit allows. limited says that a cgroup decided.
 func (b Box) Memory() (bytes uint64, limited bool) {
-	for _, l := range b.lines("proc/meminfo") {
-		if f := strings.Fields(l); len(f) == 3 && f[0] == "MemTotal:" {
-			kib, _ := strconv.ParseUint(f[1], 10, 54)
-			bytes = kib << 10
-		}
-	}
+	bytes = b.meminfo("MemTotal")
 	if limit, ok := b.cgroupLimit(); ok && (bytes == 0 || limit < bytes) {
 		return limit, true
 	}
 	return bytes, false
 }
 
-// cgroupLimit is the least limit from our cgroup up to the root, of version 2
-// (memory.max) or version 1 (memory.limit_in_bytes).
+// meminfo is a row of /proc/meminfo in bytes, 0 if it is not there.
+func (b Box) meminfo(name string) uint64 {
+	for _, l := range b.lines("proc/meminfo") {
+		if f := strings.Fields(l); len(f) == 3 && f[0] == name+":" {
+			kib, _ := strconv.ParseUint(f[1], 10, 54)
+			return kib << 10
+		}
+	}
+	return 0
+}
+
+// cgroupLimit is the least limit from our cgroup up to the root.
 func (b Box) cgroupLimit() (least uint64, ok bool) {
+	b.eachCgroup(func(c cgroup) {
+		if n, found := b.number(path.Join(c.dir, c.limit)); found && n < noLimit && (!ok || n < least) {
+			least, ok = n, true
+		}
+	})
+	return least, ok
+}
+
+// cgroup is a directory with the two files that matter here.
+type cgroup struct{ dir, limit, usage string }
+
+// eachCgroup calls fn from our cgroup up to the root, of version 2 and, where
+// memory is still counted by it, version 1.
+func (b Box) eachCgroup(fn func(cgroup)) {
 	for _, l := range b.lines("proc/self/cgroup") {
 		f := strings.SplitN(l, ":", 3) // number:controllers:path
 		if len(f) != 3 {
 			continue
 		}
-		mount, file := "sys/fs/cgroup", "memory.max"
+		mount, c := "sys/fs/cgroup", cgroup{limit: "memory.max", usage: "memory.current"}
 		if f[0] != "0" {
-			mount, file = "sys/fs/cgroup/memory", "memory.limit_in_bytes"
+			mount, c = "sys/fs/cgroup/memory", cgroup{limit: "memory.limit_in_bytes", usage: "memory.usage_in_bytes"}
 			if !strings.Contains(","+f[1]+",", ",memory,") {
 				continue
 			}
 		}
 		for dir := path.Clean("/" + f[2]); ; dir = path.Dir(dir) {
-			if n, found := b.number(path.Join(mount, dir, file)); found && n < noLimit && (!ok || n < least) {
-				least, ok = n, true
-			}
+			c.dir = path.Join(mount, dir)
+			fn(c)
 			if dir == "/" {
 				break
 			}
 		}
 	}
-	return least, ok
 }
 
 // GC is what the collector was told.

@@ -10,6 +10,7 @@
 //	DELETE /v1/accounts/{jid}
 //	POST   /v1/gc                         collect garbage, give memory back
 //	GET    /metrics
+//	GET    /debug/pprof/                  Go's profiles of this process
 //
 // Errors are {"error": "..."} with a status from 400 up.
 package admin
@@ -134,6 +135,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("DELETE /v1/accounts/{jid}", s.remove)
 	mux.HandleFunc("POST /v1/gc", s.gc)
 	mux.Handle("GET /metrics", metric.Handler())
+	profiles(mux)
 	return mux
 }
 
