@@ -64,28 +64,37 @@ func (f *Feature) Keep(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 		c.Fail(s, stanza.ServiceUnavailable, "")
 		return feature.Done
 	}
-	f.store(c, s)
+	f.store(c.Env, c.Owner.Clone(), message{delayed: delayed(c, s), req: c.Later(s)})
 	return feature.Done
 }
 
 // Spool is a stage before delivery: while stored messages are being given to a
-// session, new ones queue up behind them, so that all come in order.
+// session, new ones wait behind them, so that all come in order.
 func (f *Feature) Spool(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 	d := f.drains[c.Shard()][c.Owner.String()]
-	if d == nil || s.To.IsFull() && s.To != d.session.JID || judge(s) != lasting {
+	if d == nil || d.live || s.To.IsFull() && s.To != d.session.JID || judge(s) != lasting {
 		return feature.Continue
 	}
-	f.store(c, s)
-	d.behind = c.Issued()
+	d.hold(message{s.Append(nil), delayed(c, s), c.Later(s)})
 	return feature.Done
 }
 
-func (f *Feature) store(c *feature.Ctx, s *stanza.Stanza) {
-	delayed := *s
-	delayed.Tail = append(delayed.Tail[:len(delayed.Tail):len(delayed.Tail)], stamp(c.Owner.Domain(), c.Now())...)
-	b := delayed.Append(nil)
-	env, owner := c.Env, c.Owner.Clone()
-	req := c.Later(s)
+// message is one that can be stored, or given as it is.
+type message struct {
+	plain   []byte
+	delayed []byte // with the time of its coming
+	req     *feature.Request
+}
+
+// delayed returns s with a delay element behind what the server says in it.
+func delayed(c *feature.Ctx, s *stanza.Stanza) []byte {
+	d := *s
+	d.Tail = append(d.Tail[:len(d.Tail):len(d.Tail)], stamp(c.Owner.Domain(), c.Now())...)
+	return d.Append(nil)
+}
+
+func (f *Feature) store(env *feature.Env, owner jid.JID, m message) {
+	b, req := m.delayed, m.req
 	limits := &env.Config.Limits
 	entries, bytes := limits.OfflineMessages, int64(limits.OfflineBytes)
 	env.Update(func(tx *store.Tx) error {
@@ -133,102 +142,4 @@ func (f *Feature) presence(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 		f.start(c.Env, c.Owner, c.Session)
 	}
 	return feature.Continue
-}
-
-// drain is the giving of one account's stored messages to one session.
-type drain struct {
-	f       *Feature
-	env     *feature.Env
-	owner   jid.JID
-	session *account.Session
-	last    uint64 // id of the last message given
-	behind  uint64 // updates issued when the latest message queued up behind
-}
-
-func (f *Feature) start(e *feature.Env, owner jid.JID, s *account.Session) {
-	if f.drains[e.Shard()][owner.String()] != nil {
-		return
-	}
-	d := &drain{f: f, env: e, owner: owner, session: s}
-	f.drains[e.Shard()][owner.String()] = d
-	d.next()
-}
-
-// next gives one chunk, once all that this loop has queued for storing by now is
-// there. With nothing left the drain is over, unless a message has queued up
-// meanwhile that may not be there yet.
-func (d *drain) next() {
-	there := d.env.Issued()
-	d.env.WhenSettled(func() {
-		switch {
-		case d.f.drains[d.env.Shard()][d.owner.String()] != d:
-		case d.give() > 0:
-			d.session.Sink.Sent(d.sent)
-		case d.behind > there:
-			d.next()
-		default:
-			d.end()
-		}
-	})
-}
-
-func (d *drain) give() (n int) {
-	size := 0
-	d.env.View(func(tx *store.Tx) {
-		err := log.Each(tx, d.owner.String(), d.last, func(id uint64, v []byte) error {
-			if size >= chunk {
-				return store.ErrStop
-			}
-			d.session.Sink.Write(v)
-			d.last = id
-			size += len(v)
-			n++
-			return nil
-		})
-		if err != nil {
-			d.env.Log.Error("stored messages cannot be read", "account", d.owner.String(), "err", err)
-		}
-	})
-	given.Add(d.env.Shard(), uint64(n))
-	return n
-}
-
-// sent forgets what the session has been given. A message whose way to the
-// client is not certain stays: it comes again rather than never.
-func (d *drain) sent(ok bool) {
-	if !ok {
-		d.end()
-		return
-	}
-	last := d.last
-	d.env.Update(func(tx *store.Tx) error {
-		return log.DeleteUpTo(tx, d.owner.String(), last)
-	}, func(err error) {
-		if err != nil {
-			d.env.Log.Warn("delivered messages stay stored and will come twice", "account", d.owner.String(), "err", err)
-		}
-	})
-	d.next()
-}
-
-func (d *drain) end() {
-	if d.f.drains[d.env.Shard()][d.owner.String()] == d {
-		delete(d.f.drains[d.env.Shard()], d.owner.String())
-	}
-}
-
-// unbound ends the drain of a session that is gone; another session that takes
-// messages goes on with it.
-func (f *Feature) unbound(c *feature.Ctx) {
-	d := f.drains[c.Shard()][c.Owner.String()]
-	if d == nil || d.session != c.Session {
-		return
-	}
-	d.end()
-	for _, s := range c.Account.Sessions {
-		if s.Available() && s.Priority >= 0 {
-			f.start(c.Env, c.Owner, s)
-			return
-		}
-	}
 }
