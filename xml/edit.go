@@ -1,5 +1,7 @@
 package xml
 
+import "slices"
+
 // Edit says what the start-tag of a forwarded stanza says instead, and what is
 // left out or added.
 type Edit struct {
@@ -13,7 +15,7 @@ type Edit struct {
 	Tail []byte
 }
 
-// Places of the edited attributes in an editor.
+// The attributes of an Edit.
 const (
 	editTo = iota
 	editFrom
@@ -25,67 +27,19 @@ const (
 
 var editNames = [nEdits]string{" to='", " from='", " id='", " type='", " xml:lang='"}
 
-// editor writes one element with an Edit.
-type editor struct {
-	e    Elem
-	dst  []byte
-	at   uint32         // in the input: what is before it is written
-	with [nEdits][]byte // new values
-	had  [nEdits]uint32 // Attr entries
-	decl uint32         // Decl entry of the default namespace
-	end  uint32         // the entry behind the attributes
-}
-
-// AppendEdited is AppendTo with an edit. If e is in a content namespace
-// (jabber:client, jabber:server) it is written in that of the target, and its
-// children that inherit the namespace stay in it (RFC 6120 §4.8.3): without a
-// declaration if space is a content namespace, else (WebSocket frames, forwarded
-// stanzas) as jabber:client with a declaration.
-func (e Elem) AppendEdited(dst []byte, space string, ed *Edit) []byte {
-	if e.t == nil {
-		return dst
+// value returns the new value of one of them.
+func (ed *Edit) value(i int) []byte {
+	switch i {
+	case editTo:
+		return ed.To
+	case editFrom:
+		return ed.From
+	case editID:
+		return ed.ID
+	case editType:
+		return ed.Type
 	}
-	x := e.t.tape[e.i]
-	w := editor{e: e, dst: dst, at: x.lo() - 1}
-	w.with = [nEdits][]byte{ed.To, ed.From, ed.ID, ed.Type, ed.Lang}
-	content := e.inContent(x)
-	if content && x.b&flagPrefix != 0 {
-		return rewrite(w, *ed, space)
-	}
-	w.find()
-	w.start(x, space, content)
-	w.attrs(content)
-	w.children(ed)
-	return w.dst
-}
-
-// inContent tells whether e, whose entry is x, is in a content namespace.
-func (e Elem) inContent(x entry) bool {
-	if x.ns() == nsDefault {
-		return e.t.ctx.content
-	}
-	return isContent(e.t.uri(x.ns()))
-}
-
-// find looks up the attributes that may be edited, and the declaration.
-func (w *editor) find() {
-	t := w.e.t
-	for j := w.e.i + 1; ; j++ {
-		x := t.tape[j]
-		switch x.kind() {
-		case kindAttr:
-			if i := editOf(t, x); i < nEdits {
-				w.had[i] = j
-			}
-		case kindDecl:
-			if x.isDefault() {
-				w.decl = j
-			}
-		default:
-			w.end = j
-			return
-		}
-	}
+	return ed.Lang
 }
 
 // editOf returns which edited attribute x is, or nEdits.
@@ -110,25 +64,91 @@ func editOf(t *tree, x entry) int {
 	return nEdits
 }
 
-// start writes "<name", declarations, and the attributes that are new.
-func (w *editor) start(x entry, space string, content bool) {
+// editor writes one element with an Edit.
+type editor struct {
+	e   Elem
+	dst []byte
+	at  uint32 // in the input: what is before it is written
+}
+
+// AppendEdited is AppendTo with an edit. If e is in a content namespace
+// (jabber:client, jabber:server) it is written in that of the target, and its
+// children that inherit the namespace stay in it (RFC 6120 §4.8.3): without a
+// declaration if space is a content namespace, else (WebSocket frames, forwarded
+// stanzas) as jabber:client with a declaration.
+func (e Elem) AppendEdited(dst []byte, space string, ed *Edit) []byte {
+	if e.t == nil {
+		return dst
+	}
+	x := e.t.tape[e.i]
+	w := editor{e: e, dst: dst, at: x.lo() - 1}
+	content := e.inContent(x)
+	if content && x.b&flagPrefix != 0 {
+		return rewrite(w, *ed, space)
+	}
+	w.dst = slices.Grow(dst, int(e.t.tape[x.hi()].hi()-w.at)+len(ed.To)+len(ed.From)+len(ed.Tail)+64)
+	had := w.attrs(x, content, ed)
+	w.decls(space, content)
+	w.added(had, ed)
+	w.children(ed)
+	return w.dst
+}
+
+// inContent tells whether e, whose entry is x, is in a content namespace.
+func (e Elem) inContent(x entry) bool {
+	if x.ns() == nsDefault {
+		return e.t.ctx.content
+	}
+	return isContent(e.t.uri(x.ns()))
+}
+
+// attrs writes the start-tag up to where attributes can be added. It returns a
+// bit for each edited attribute that was there.
+func (w *editor) attrs(x entry, content bool, ed *Edit) (had uint) {
 	t := w.e.t
-	name := x.lo() + x.nameLen()
-	if !content {
-		w.upTo(name)
-		w.dst = w.e.appendDecls(w.dst, space)
-	} else if t.prefixed || !isContent(space) {
-		w.upTo(name)
-		if !isContent(space) {
-			w.dst = append(w.dst, " xmlns='"+nsClient+"'"...)
+	end := x.lo() + x.nameLen()
+	for j := w.e.i + 1; ; j++ {
+		x := t.tape[j]
+		if k := x.kind(); k != kindAttr && k != kindDecl {
+			break
 		}
+		raw, off := t.raw(x)
+		end = off + uint32(len(raw)) + 1
+		if i := editOf(t, x); i < nEdits {
+			had |= 1 << i
+			if v := ed.value(i); v != nil {
+				w.replace(x, v)
+			}
+		} else if content && x.isDefault() {
+			w.remove(x)
+		}
+	}
+	if w.at < end {
+		w.upTo(end)
+	}
+	return had
+}
+
+// decls writes the declarations that the element needs where it goes.
+func (w *editor) decls(space string, content bool) {
+	if !content {
+		w.dst = w.e.appendDecls(w.dst, space)
+		return
+	}
+	if !isContent(space) {
+		w.dst = append(w.dst, " xmlns='"+nsClient+"'"...)
+	}
+	if w.e.t.prefixed {
 		w.dst = w.e.appendPrefixes(w.dst)
 	}
-	for i := range w.with {
-		if len(w.with[i]) > 0 && w.had[i] == 0 {
-			w.upTo(name)
+}
+
+// added writes the attributes that were not there.
+func (w *editor) added(had uint, ed *Edit) {
+	for i := range nEdits {
+		if v := ed.value(i); len(v) > 0 && had>>i&1 == 0 {
 			w.dst = append(w.dst, editNames[i]...)
-			w.dst = append(AppendEscapedAttr(w.dst, w.with[i]), '\'')
+			w.dst = append(AppendEscapedAttr(w.dst, v), '\'')
 		}
 	}
 }
@@ -137,21 +157,6 @@ func (w *editor) start(x entry, space string, content bool) {
 func (w *editor) upTo(off uint32) {
 	w.dst = append(w.dst, w.e.t.in[w.at:off]...)
 	w.at = off
-}
-
-// attrs writes the attributes that were there, edited.
-func (w *editor) attrs(content bool) {
-	for j := w.e.i + 1; j < w.end; j++ {
-		if j == w.decl && content {
-			w.remove(w.e.t.tape[j])
-			continue
-		}
-		for i := range w.had {
-			if w.had[i] == j && w.with[i] != nil {
-				w.replace(w.e.t.tape[j], w.with[i])
-			}
-		}
-	}
 }
 
 // replace writes v for the value of x.

@@ -209,13 +209,13 @@ func TestForwardBytes(t *testing.T) {
 		want      string
 	}{
 		{"<message to='a' from='b'><body/></message>", nsServer, Edit{To: []byte("c"), From: []byte("d")}, "<message to='c' from='d'><body/></message>"},
-		{"<message to='a'><body/></message>", nsClient, Edit{From: []byte("d'")}, "<message from='d&apos;' to='a'><body/></message>"},
-		{"<message to='a'/>", "", Edit{}, "<message xmlns='jabber:client' to='a'/>"},
+		{"<message to='a'><body/></message>", nsClient, Edit{From: []byte("d'")}, "<message to='a' from='d&apos;'><body/></message>"},
+		{"<message to='a'/>", "", Edit{}, "<message to='a' xmlns='jabber:client'/>"},
 		{"<message xmlns='jabber:client' to='a'/>", nsServer, Edit{To: []byte{}}, "<message/>"},
 		{"<message to='a'/>", nsClient, Edit{Tail: []byte("<x/>")}, "<message to='a'><x/></message>"},
 		{"<message><a/><b/><a/></message>", nsClient, Edit{Skip: func(c Elem) bool { return c.Is("a", nsClient) }}, "<message><b/></message>"},
 		{"<message><stream:x/></message>", nsClient, Edit{}, "<message xmlns:stream='http://etherx.jabber.org/streams'><stream:x/></message>"},
-		{"<message to='a'/>", nsClient, Edit{Lang: []byte("de")}, "<message xml:lang='de' to='a'/>"},
+		{"<message to='a'/>", nsClient, Edit{Lang: []byte("de")}, "<message to='a' xml:lang='de'/>"},
 	} {
 		e, ok := readIn(testHeader, []byte(x.in))
 		if !ok {

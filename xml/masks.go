@@ -54,7 +54,11 @@ func (m *masks) extend(in unsafe.Pointer, step int) {
 	blocks := min(step, m.n-m.done+block-1) / block
 	if blocks > 0 {
 		dst := (*uint64)(unsafe.Add(m.rows[0], m.done/8))
-		classify(dst, uintptr(m.stride)*8, unsafe.Add(in, m.done), blocks)
+		if hasAVX2 {
+			classifyAVX2(dst, uintptr(m.stride)*8, unsafe.Add(in, m.done), blocks)
+		} else {
+			classifyGo(dst, uintptr(m.stride)*8, unsafe.Add(in, m.done), blocks)
+		}
 		m.done += blocks * block
 	}
 	if m.done >= m.n {
@@ -76,15 +80,21 @@ func (m *masks) reach(in unsafe.Pointer, q int) {
 
 // seal sets all bits behind the input.
 func (m *masks) seal() {
-	part := uint(m.n % block)
-	for _, row := range m.rows {
-		w := (*[3]uint64)(unsafe.Add(row, m.n/block*8))
-		if part == 0 {
-			w[0] = 0
+	off, tail := m.n/block*8, ^uint64(0)<<uint(m.n%block)
+	if m.n%block == 0 { // no block begins there
+		for _, row := range m.rows {
+			*(*uint64)(unsafe.Add(row, off)) = 0
 		}
-		w[0] |= ^uint64(0) << part
-		w[1], w[2] = ^uint64(0), ^uint64(0)
 	}
+	sealRow(m.rows[0], off, tail)
+	sealRow(m.rows[1], off, tail)
+	sealRow(m.rows[2], off, tail)
+}
+
+func sealRow(row unsafe.Pointer, off int, tail uint64) {
+	w := (*[3]uint64)(unsafe.Add(row, off))
+	w[0] |= tail
+	w[1], w[2] = ^uint64(0), ^uint64(0)
 }
 
 // find returns the first position from q on whose bit in the row is set, at
@@ -124,7 +134,8 @@ func makeMaskClasses() (t [256]uint32) {
 	return t
 }
 
-// classifyGo is classify in portable Go.
+// classifyGo writes the masks of blocks of 64 bytes from src on. The second and
+// the third row lie stride and 2*stride bytes behind dst.
 func classifyGo(dst *uint64, stride uintptr, src unsafe.Pointer, blocks int) {
 	for range blocks {
 		var name, value, text uint64

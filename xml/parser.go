@@ -234,6 +234,9 @@ func (p *Parser) frame(s *State, in []byte, q int, lim *Limits) (n int, done boo
 			return q, done, err
 		}
 	}
+	if q == len(in) {
+		return q, false, 0
+	}
 	n, done, err = s.advance(in[q:], lim.Depth)
 	return q + n, done, err
 }

@@ -71,7 +71,7 @@ func firstPart(n int) int {
 	if n <= 16 {
 		return n
 	}
-	return n + 128
+	return n + 512
 }
 
 // place returns an unused place of bufs.

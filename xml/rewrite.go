@@ -75,7 +75,7 @@ func (r *rewriter) startTag(j uint32) {
 func (r *rewriter) attributes(j uint32) {
 	t, root := r.t, len(r.open) == 1
 	if root {
-		r.edited()
+		r.added(0, &r.ed)
 	}
 	t.need = t.need[:0]
 	for i := j + 1; t.tape[i].kind() == kindAttr || t.tape[i].kind() == kindDecl; i++ {
@@ -83,7 +83,7 @@ func (r *rewriter) attributes(j uint32) {
 		if x.kind() == kindDecl {
 			continue
 		}
-		if k := editOf(t, x); root && k < nEdits && r.with[k] != nil {
+		if k := editOf(t, x); root && k < nEdits && r.ed.value(k) != nil {
 			continue
 		}
 		name, _ := t.name(x)
@@ -93,16 +93,6 @@ func (r *rewriter) attributes(j uint32) {
 		}
 		r.dst = append(append(append(r.dst, ' '), name...), "='"...)
 		r.dst = append(AppendEscapedAttr(r.dst, t.value(i)), '\'')
-	}
-}
-
-// edited writes the attributes of the root that have new values.
-func (r *rewriter) edited() {
-	for i, v := range r.with {
-		if len(v) > 0 {
-			r.dst = append(r.dst, editNames[i]...)
-			r.dst = append(AppendEscapedAttr(r.dst, v), '\'')
-		}
 	}
 }
 
