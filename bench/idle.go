@@ -36,7 +36,7 @@ func idle(fs *flag.FlagSet) func(*run) error {
 			return err
 		}
 		r.weights(before, after, *users, *most)
-		if err := r.reachAll(srv, *users); err != nil {
+		if err := r.reachAll(srv, *users, 0); err != nil {
 			return err
 		}
 		return r.verdict(srv, nil)
@@ -74,10 +74,12 @@ func (r *run) weights(a, b weight, users int, most float64) {
 }
 
 // reachAll sends each user one message or two, so that it is known that all
-// that was weighed is alive.
-func (r *run) reachAll(srv *contender, users int) error {
+// that was weighed is alive. A rate of 0 takes five seconds for all.
+func (r *run) reachAll(srv *contender, users int, rate float64) error {
 	users -= users % 2
-	rate := float64(users) / 5
+	if rate == 0 {
+		rate = float64(users) / 5
+	}
 	if _, err := srv.fleet.do(load.Job{Message: &load.MessageJob{Users: users, Rate: rate, Body: 100}}); err != nil {
 		return err
 	}
@@ -94,7 +96,7 @@ func (r *run) reachAll(srv *contender, users int) error {
 		}
 		pause()
 	}
-	s, err := srv.fleet.drain(patience)
+	s, err := srv.fleet.drain(6 * patience)
 	r.result.AtLeast("messages received", float64(s.Received), "", float64(users))
 	return err
 }

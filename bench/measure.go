@@ -84,12 +84,19 @@ func (c *contender) look() (s sight, err error) {
 }
 
 // online brings n users of the fleet online.
-func (r *run) online(f *fleet, n, parallel int, rate float64) (load.Stats, error) {
+// After until, if it is not 0, no more begin to log in.
+func (r *run) online(f *fleet, n, parallel int, rate float64, until time.Duration) (load.Stats, error) {
 	p := r.progress("logging in", n)
 	defer p.end()
 	s, err := f.do(load.Job{Login: &load.LoginJob{Users: n, Parallel: parallel, Rate: rate}})
 	for last := time.Now(); err == nil; s, err = f.stats() {
 		p.set(s.Online)
+		if until > 0 && time.Since(last) > until { // those under way come to their end
+			n, until = s.Online+int(load.Sum(s.Failed))+s.LoggingIn, 0
+			if _, err = f.do(load.Job{}); err != nil {
+				break
+			}
+		}
 		if failed := load.Sum(s.Failed); s.Online+int(failed) >= n && s.LoggingIn == 0 {
 			break
 		}
@@ -103,7 +110,7 @@ func (r *run) online(f *fleet, n, parallel int, rate float64) (load.Stats, error
 
 // allOnline is online, and an error if one failed.
 func (r *run) allOnline(f *fleet, n, parallel int) error {
-	s, err := r.online(f, n, parallel, 0)
+	s, err := r.online(f, n, parallel, 0, 0)
 	if err == nil && s.Online < n {
 		err = fmt.Errorf("bench: %d of %d users online; failed: %v", s.Online, n, s.Failed)
 	}

@@ -39,7 +39,6 @@ var ErrPanic = errors.New("loop: handler panicked")
 type socket interface {
 	Write(p []byte) (int, error)
 	OutboundBuffered() int
-	LocalAddr() net.Addr
 }
 
 type state uint16
@@ -86,12 +85,12 @@ func (c *Conn) SetHandler(h Handler) { c.h = h }
 // socket.
 func (c *Conn) Remote() netip.AddrPort { return c.remote }
 
-// Local returns this side's address; zero once the socket is gone.
+// Local asks the kernel for this side's address; zero once the socket is gone.
 func (c *Conn) Local() netip.AddrPort {
 	if c.sock == nil {
 		return netip.AddrPort{}
 	}
-	return addrPort(c.sock.LocalAddr())
+	return c.loop.drv.local(c)
 }
 
 func addrPort(a net.Addr) netip.AddrPort {

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"log/slog"
+	"net/netip"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -61,6 +62,7 @@ type driver interface {
 	shutdown(c *Conn)                // no more output
 	close(c *Conn, hard bool)        // now; hard: what the kernel holds is dropped too
 	handOver(c *Conn, m *move) error // c leaves for m.to; an error leaves it here
+	local(c *Conn) netip.AddrPort    // this side's address
 	stop()                           // close every connection and end the loop
 }
 

@@ -124,6 +124,10 @@ func (m *memory) wake() {} // armed says it
 // interest has the next turn look whether the Conn's Peer has sent something.
 func (m *memory) interest(*Conn) { m.l.armed.Store(true) }
 
+func (m *memory) local(*Conn) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 5222)
+}
+
 func (m *memory) shutdown(c *Conn) { peerOf(c).ended = true }
 
 func (m *memory) close(c *Conn, _ bool) {
@@ -285,7 +289,3 @@ func (p *connSide) Write(b []byte) (int, error) {
 }
 
 func (p *connSide) OutboundBuffered() int { return len(p.held) }
-
-func (p *connSide) LocalAddr() net.Addr {
-	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 5222}
-}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"time"
 
@@ -201,6 +202,14 @@ func forgetZone(a net.Addr) {
 	}
 }
 
+// forgetAddress frees the bytes of an address, which gnet holds for as long as
+// the connection lives: some 130 bytes for the two. The remote one is in Conn.
+func forgetAddress(a net.Addr) {
+	if t, ok := a.(*net.TCPAddr); ok {
+		t.IP = nil
+	}
+}
+
 // arrival is a Conn between two loops, or between accept and its loop.
 type arrival struct {
 	c      *Conn
@@ -232,6 +241,8 @@ func (r *real) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	c := a.c
 	c.loop, c.sock = r.l, gc
 	gc.SetContext(c)
+	forgetAddress(gc.LocalAddr())
+	forgetAddress(gc.RemoteAddr())
 	if a.m != nil {
 		c.arrive(a.m)
 	} else {
@@ -290,6 +301,20 @@ func (r *real) interest(c *Conn) {
 		fd := gc.Fd()
 		_ = unix.EpollCtl(r.epoll, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Fd: int32(fd), Events: events})
 	}
+}
+
+func (r *real) local(c *Conn) netip.AddrPort {
+	sa, err := unix.Getsockname(c.sock.(gnet.Conn).Fd())
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	switch a := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
+	}
+	return netip.AddrPort{}
 }
 
 func (r *real) shutdown(c *Conn) {

@@ -1,0 +1,60 @@
+package tune
+
+import (
+	"runtime/metrics"
+	"time"
+)
+
+const (
+	// calm is how long no collection must have begun before memory counts as
+	// left over from a burst: the collector gives pages back only slowly, and
+	// without new garbage not before two minutes.
+	calm = 4 * time.Second
+	// rest is the least time between two times of giving back.
+	rest = 30 * time.Second
+	// worth is how many bytes there must be to give back, besides a quarter of
+	// what lives.
+	worth = 8 << 20
+)
+
+// Keeper finds out when a burst, such as many logins, has left the process with
+// much more memory than lives in it. Its zero value is ready.
+type Keeper struct {
+	cycles uint64    // collections so far
+	since  time.Time // when they were seen to begin last
+	gave   time.Time // when it last said yes
+	floor  uint64    // bytes that giving back has left, or less
+	asked  bool      // floor is not known yet
+
+	read func() (cycles, live uint64) // for tests; nil is the runtime
+}
+
+// Waste reports that now is the time to give memory back to the system
+// (debug.FreeOSMemory), which costs a whole collection. Call it every second.
+// What the last time could not give back is not asked for again.
+func (k *Keeper) Waste(now time.Time, is Resident) bool {
+	read := k.read
+	if read == nil {
+		read = heap
+	}
+	cycles, live := read()
+	if cycles != k.cycles {
+		k.cycles, k.since = cycles, now
+	}
+	own := is.Own()
+	if k.asked || own < k.floor {
+		k.floor, k.asked = own, false
+	}
+	if need := max(live, k.floor); own <= need+need/4+worth || now.Sub(k.since) < calm || now.Sub(k.gave) < rest {
+		return false
+	}
+	k.gave, k.asked = now, true
+	return true
+}
+
+// heap is the number of collections, and what the last one found in use.
+func heap() (cycles, live uint64) {
+	s := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/gc/heap/live:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64(), s[1].Value.Uint64()
+}
