@@ -6,6 +6,7 @@ import (
 	"meerkat/engine/account"
 	"meerkat/engine/config"
 	"meerkat/engine/feature"
+	"meerkat/engine/feature/carbons"
 	"meerkat/engine/feature/disco"
 	"meerkat/engine/feature/entitytime"
 	"meerkat/engine/feature/last"
@@ -15,11 +16,13 @@ import (
 	"meerkat/engine/feature/register"
 	"meerkat/engine/feature/rosters"
 	"meerkat/engine/feature/session"
+	"meerkat/engine/feature/sm"
 	"meerkat/engine/feature/version"
 )
 
 // features are all there are. The order of stages is in order.go.
 type features struct {
+	carbons  *carbons.Feature
 	offline  *offline.Feature
 	presence feature.Feature
 	last     feature.Feature
@@ -33,11 +36,14 @@ func newFeatures(cfg *config.Config, loops int, release string, started time.Tim
 	var flags account.Flags
 	f := &features{presence: presence.New(loops), last: last.New(started)}
 	f.kept, f.offline = offline.New(&flags, loops)
+	copies, copier := carbons.New(&flags)
+	f.carbons = copier
 	reg, preReg := register.New(&cfg.Limits)
 	f.list = []feature.Feature{
 		rosters.New(),
 		f.presence,
 		f.kept,
+		copies,
 		session.New(),
 		ping.New(),
 		version.New(release),
@@ -45,9 +51,21 @@ func newFeatures(cfg *config.Config, loops int, release string, started time.Tim
 		f.last,
 		reg,
 	}
+	managed, _ := sm.New()
+	f.list = append(f.list, managed)
 	f.list = append(f.list, disco.New(f.list))
 	f.preAuth = []feature.PreAuth{preReg}
 	return f
+}
+
+// resume is how sessions are resumed.
+func (f *features) resume() *feature.Resumer {
+	for i := range f.list {
+		if r := f.list[i].Resume; r != nil {
+			return r
+		}
+	}
+	return nil
 }
 
 // stream is what the features add to the stream features.

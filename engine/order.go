@@ -9,14 +9,18 @@ import (
 // nowhere else.
 
 // outbound is what a message from one of our sessions passes.
-func (f *features) outbound() []feature.Stage { return nil }
+func (f *features) outbound() []feature.Stage {
+	return []feature.Stage{
+		f.carbons.Outbound, // to the sender's other sessions
+	}
+}
 
 // inbound is what a message for one of our accounts passes.
 func (f *features) inbound() []feature.Stage {
 	return []feature.Stage{
-		f.offline.Spool, // behind those that are just being handed out
-		route.Deliver,   // to resources, by type and priority: RFC 6121 §8.5
-		f.offline.Keep,  // only if nobody has it
+		f.offline.Spool,                  // behind those that are just being handed out
+		f.carbons.Inbound(route.Deliver), // to resources, by type and priority: RFC 6121 §8.5; then copies
+		f.offline.Keep,                   // only if nobody has it
 	}
 }
 

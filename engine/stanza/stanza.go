@@ -78,6 +78,9 @@ type Stanza struct {
 	// what only the server may say.
 	Tail  []byte
 	Strip func(child xml.Elem) bool
+	// Again says that a message has passed the recipient's stages before, and
+	// been handed to a resource that is gone.
+	Again bool
 }
 
 // Payload returns an IQ's child; there is exactly one in a request.
@@ -99,7 +102,7 @@ func (s *Stanza) Subscription() bool {
 // unsupported-stanza-type, RFC 6120 §4.9.3.24), or the stanza error to send
 // back, with s filled as far as that needs.
 func (s *Stanza) Read(e xml.Elem) Condition {
-	s.Elem, s.Tail, s.Strip = e, nil, nil
+	s.Elem, s.Tail, s.Strip, s.Again = e, nil, nil, false
 	s.Kind = kindOf(e)
 	if s.Kind == None {
 		return Undefined
@@ -193,7 +196,11 @@ func wellFormedIQ(s *Stanza) bool {
 // jabber:client as the default, from stamped, to filled in, xml:lang of the
 // sender's stream kept (RFC 6120 §8.1.5), without what Strip names, Tail at the
 // end.
-func (s *Stanza) Append(dst []byte) []byte {
+func (s *Stanza) Append(dst []byte) []byte { return s.AppendIn(dst, Client) }
+
+// AppendIn is Append where the default namespace is space: not Client where the
+// stanza is forwarded inside another one.
+func (s *Stanza) AppendIn(dst []byte, space string) []byte {
 	ed := xml.Edit{From: bytesOf(s.From.String()), Skip: s.Strip, Tail: s.Tail}
 	if !s.To.IsZero() {
 		ed.To = bytesOf(s.To.String())
@@ -201,5 +208,5 @@ func (s *Stanza) Append(dst []byte) []byte {
 	if len(s.Lang) > 0 {
 		ed.Lang = s.Lang
 	}
-	return s.Elem.AppendEdited(dst, Client, &ed)
+	return s.Elem.AppendEdited(dst, space, &ed)
 }
