@@ -5,24 +5,61 @@ import (
 	"unsafe"
 )
 
+// jumpBlocks is how many blocks jump classifies at a time.
+const jumpBlocks = 8
+
 // jump is State.advance by masks, from b[q] on: it looks only at bytes that can
-// change the state. slack bytes of memory have to follow b. It is one function,
-// each state a label, since it runs over most of what is cut.
+// change the state. slack bytes of memory have to follow b. It takes the masks
+// a block at a time, a word each, since what was just written can't be read
+// quickly at other borders.
 func (m *masks) jump(s *State, b []byte, q, maxDepth int) (n int, done bool, err Error) {
-	n = len(b)
-	if q >= n {
-		return q, false, 0
+	m.room(jumpBlocks * block)
+	j := jumper{State: s, in: unsafe.Pointer(unsafe.SliceData(b)), n: len(b), from: q, maxDepth: maxDepth}
+	k := uint(q % block)
+	for base := q - q%block; base < j.n; {
+		blocks := min(jumpBlocks, (j.n-base+block-1)/block)
+		classify((*uint64)(m.rows[0]), uintptr(m.stride)*8, unsafe.Add(j.in, base), blocks)
+		for i := range blocks {
+			v := *(*uint64)(unsafe.Add(m.rows[maskValue], i*8))
+			t := *(*uint64)(unsafe.Add(m.rows[maskText], i*8))
+			end := uint(min(block, j.n-base))
+			if end < block {
+				v, t = v&(1<<end-1), t&(1<<end-1)
+			}
+			k, done, err = j.block(base, v, t, k, end, s.frame)
+			if done || err != 0 {
+				return base + int(k), done, err
+			}
+			k = 0
+			base += block
+		}
 	}
+	if s.frame == inTag && j.n > j.from && byteAt(j.in, j.n-1) == '/' {
+		s.frame = inSlash
+	}
+	return j.n, false, 0
+}
+
+// jumper is a run of jump.
+type jumper struct {
+	*State
+	in       unsafe.Pointer
+	n        int
+	from     int // where the stretch of a tag that is being looked at begins
+	maxDepth int
+}
+
+// block frames the block at base from k up to end, where v and t are its bits
+// special in values and in text. It is one function, each state a label, since
+// it runs over most of what is cut.
+func (j *jumper) block(base int, v, t uint64, k, end uint, state uint8) (at uint, done bool, err Error) {
 	var (
-		in            = unsafe.Pointer(unsafe.SliceData(b))
-		values, texts unsafe.Pointer
-		from          int // where the stretch of the tag began
-		w             uint64
-		c, quote      byte
+		in    = unsafe.Add(j.in, base)
+		c     byte
+		quote byte
+		w     uint64
 	)
-	m.resetAt(in, n, q)
-	values, texts = m.rows[maskValue], m.rows[maskText]
-	switch s.frame {
+	switch state {
 	case inText:
 		goto text
 	case inTag:
@@ -34,142 +71,126 @@ func (m *masks) jump(s *State, b []byte, q, maxDepth int) (n int, done bool, err
 		quote = '"'
 		goto value
 	case inEnd:
-		goto end
+		goto endTag
 	}
 	goto step
 
 text:
-	w = bitsAt(texts, q)
-	q += bits.TrailingZeros64(w)
+	w = t >> k
 	if w == 0 {
-		q = m.find(in, maskText, q-64)
+		j.frame = inText
+		return end, false, 0
 	}
-	if q >= n {
-		s.frame = inText
-		return n, false, 0
-	}
-	if byteAt(in, q) != '<' {
-		q++
+	k += uint(bits.TrailingZeros64(w))
+	c = byteAt(in, int(k))
+	k++
+	if c != '<' {
 		goto text
 	}
-	q++
-	s.frame = inLess
-	if q >= n {
-		return n, false, 0
+	if k == end {
+		j.frame = inLess
+		return end, false, 0
 	}
-	c = byteAt(in, q)
+	c = byteAt(in, int(k))
 	if c == '/' {
-		q++
-		goto end
+		k++
+		goto endTag
 	}
 	if class[c]&isNameStart == 0 {
+		j.frame = inLess
 		goto step
 	}
 
+newTag:
+	j.from = base + int(k)
+
 tag:
-	from = q
-	w = bitsAt(values, q)
-	q += bits.TrailingZeros64(w)
+	w = v >> k
 	if w == 0 {
-		q = m.find(in, maskValue, q-64)
+		j.frame = inTag
+		return end, false, 0
 	}
-	if q >= n {
-		s.frame = inTag
-		if n > from && byteAt(in, n-1) == '/' {
-			s.frame = inSlash
-		}
-		return n, false, 0
-	}
-	quote = byteAt(in, q)
-	q++
+	k += uint(bits.TrailingZeros64(w))
+	quote = byteAt(in, int(k))
+	k++
 	if quote != '\'' && quote != '"' {
 		goto tagEnd
 	}
 
 value:
-	w = bitsAt(values, q)
-	q += bits.TrailingZeros64(w)
+	w = v >> k
 	if w == 0 {
-		q = m.find(in, maskValue, q-64)
-	}
-	if q >= n {
-		s.frame = inApos
+		j.frame = inApos
 		if quote == '"' {
-			s.frame = inQuot
+			j.frame = inQuot
 		}
-		return n, false, 0
+		return end, false, 0
 	}
-	c = byteAt(in, q)
-	q++
+	k += uint(bits.TrailingZeros64(w))
+	c = byteAt(in, int(k))
+	k++
 	if c == quote {
-		goto tag
+		goto newTag
 	}
 	if c == '<' {
-		return q, false, NotWellFormed
+		return k, false, NotWellFormed
 	}
 	goto value
 
 tagEnd: // quote is what came in its place
 	if quote != '>' {
 		if quote == '<' {
-			return q, false, NotWellFormed
+			return k, false, NotWellFormed
 		}
 		goto tag
 	}
-	if q-2 >= from && byteAt(in, q-2) == '/' {
-		if s.depth == 0 {
-			s.frame = inText
-			return q, true, 0
+	if q := base + int(k); q-2 >= j.from && byteAt(j.in, q-2) == '/' {
+		if j.depth == 0 {
+			j.frame = inText
+			return k, true, 0
 		}
 		goto text
 	}
-	if s.depth++; int(s.depth) > maxDepth {
-		return q, false, TooDeep
+	if j.depth++; int(j.depth) > j.maxDepth {
+		return k, false, TooDeep
 	}
 	goto text
 
-end:
-	w = bitsAt(values, q)
-	q += bits.TrailingZeros64(w)
+endTag:
+	w = v >> k
 	if w == 0 {
-		q = m.find(in, maskValue, q-64)
+		j.frame = inEnd
+		return end, false, 0
 	}
-	if q >= n {
-		s.frame = inEnd
-		return n, false, 0
-	}
-	c = byteAt(in, q)
-	q++
+	k += uint(bits.TrailingZeros64(w))
+	c = byteAt(in, int(k))
+	k++
 	if c == '>' {
-		if s.depth <= 1 {
-			s.depth, s.frame = 0, inText
-			return q, true, 0
+		if j.depth <= 1 {
+			j.depth, j.frame = 0, inText
+			return k, true, 0
 		}
-		s.depth--
+		j.depth--
 		goto text
 	}
 	if c == '<' {
-		return q, false, NotWellFormed
+		return k, false, NotWellFormed
 	}
-	goto end
+	goto endTag
 
 step: // the states in which each byte counts
-	for q < n {
-		done, err = s.step(byteAt(in, q), maxDepth)
-		q++
+	for k < end {
+		done, err = j.step(byteAt(in, int(k)), j.maxDepth)
+		k++
 		if done || err != 0 {
-			return q, done, err
+			return k, done, err
 		}
-		if s.frame == inText || s.frame == inTag {
-			break
-		}
-	}
-	if q < n {
-		m.reach(in, q)
-		if s.frame == inText {
+		switch j.frame {
+		case inText:
 			goto text
+		case inTag:
+			goto newTag
 		}
-		goto tag
 	}
-	return n, false, 0
+	return end, false, 0
 }

@@ -34,11 +34,14 @@ const (
 )
 
 // reset makes m ready for n bytes at in, which slack bytes of memory follow.
-func (m *masks) reset(in unsafe.Pointer, n int) { m.resetAt(in, n, 0) }
+func (m *masks) reset(in unsafe.Pointer, n int) {
+	m.n, m.done = n, 0
+	m.room(n)
+	m.extend(in, firstStep)
+}
 
-// resetAt is reset for bytes from q on.
-func (m *masks) resetAt(in unsafe.Pointer, n, q int) {
-	m.n, m.done = n, q&^(block-1)
+// room makes the rows long enough for n bytes.
+func (m *masks) room(n int) {
 	if need := n/block + 5; need > m.stride {
 		m.stride = max(need, 2*m.stride, 64)
 		m.words = make([]uint64, 3*m.stride)
@@ -46,7 +49,6 @@ func (m *masks) resetAt(in unsafe.Pointer, n, q int) {
 			m.rows[i] = unsafe.Pointer(&m.words[i*m.stride])
 		}
 	}
-	m.extend(in, firstStep)
 }
 
 // extend classifies step more bytes of in, or what is left.
@@ -54,11 +56,7 @@ func (m *masks) extend(in unsafe.Pointer, step int) {
 	blocks := min(step, m.n-m.done+block-1) / block
 	if blocks > 0 {
 		dst := (*uint64)(unsafe.Add(m.rows[0], m.done/8))
-		if hasAVX2 {
-			classifyAVX2(dst, uintptr(m.stride)*8, unsafe.Add(in, m.done), blocks)
-		} else {
-			classifyGo(dst, uintptr(m.stride)*8, unsafe.Add(in, m.done), blocks)
-		}
+		classify(dst, uintptr(m.stride)*8, unsafe.Add(in, m.done), blocks)
 		m.done += blocks * block
 	}
 	if m.done >= m.n {
@@ -132,6 +130,15 @@ func makeMaskClasses() (t [256]uint32) {
 		}
 	}
 	return t
+}
+
+// classify is classifyGo or what the processor has better.
+func classify(dst *uint64, stride uintptr, src unsafe.Pointer, blocks int) {
+	if !hasAVX2 {
+		classifyGo(dst, stride, src, blocks)
+		return
+	}
+	classifyAVX2(dst, stride, src, blocks)
 }
 
 // classifyGo writes the masks of blocks of 64 bytes from src on. The second and

@@ -12,11 +12,7 @@ func checkMasks(t *testing.T, b []byte) {
 	blocks := len(b)/block - 1
 	var both [2][3 * stride]uint64
 	in := unsafe.Pointer(unsafe.SliceData(b))
-	if hasAVX2 {
-		classifyAVX2(&both[0][0], stride*8, in, min(blocks, stride))
-	} else {
-		classifyGo(&both[0][0], stride*8, in, min(blocks, stride))
-	}
+	classify(&both[0][0], stride*8, in, min(blocks, stride))
 	classifyGo(&both[1][0], stride*8, in, min(blocks, stride))
 	if both[0] != both[1] {
 		t.Fatalf("%q:\n%x\n%x", b, both[0], both[1])
