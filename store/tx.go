@@ -26,6 +26,9 @@ type Tx struct {
 	key   []byte // scratch: the key of the call that runs
 	plain []byte // scratch: the value decompressed last
 
+	last     *bolt.Bucket // of a read transaction: the one used last
+	lastName []byte
+
 	// The rest is of write transactions.
 	now    uint64 // nanoseconds since 1970 when the transaction began
 	kept   arena  // keys and values until the commit
@@ -44,7 +47,7 @@ type change struct {
 
 // release forgets the transaction and keeps the buffers if they are small.
 func (tx *Tx) release() {
-	tx.b = nil
+	tx.b, tx.last = nil, nil
 	if cap(tx.plain) > 1<<16 {
 		tx.plain = nil
 	}
@@ -104,8 +107,17 @@ func (tx *Tx) begin() {
 	tx.undo = tx.undo[:0]
 }
 
-// bucket returns the bucket of a shape, nil if nothing was ever put in it.
-func (tx *Tx) bucket(name []byte) *bolt.Bucket { return tx.b.Bucket(name) }
+// bucket returns the bucket of a shape, nil if nothing was ever put in it. A read
+// transaction remembers the last one: bbolt would open it anew each time.
+func (tx *Tx) bucket(name []byte) *bolt.Bucket {
+	if tx.write {
+		return tx.b.Bucket(name)
+	}
+	if tx.last == nil || &tx.lastName[0] != &name[0] {
+		tx.last, tx.lastName = tx.b.Bucket(name), name
+	}
+	return tx.last
+}
 
 // makeBucket returns the bucket of a shape, for a write.
 func (tx *Tx) makeBucket(name []byte) (*bolt.Bucket, error) {
