@@ -16,7 +16,6 @@ import (
 	"meerkat/engine/feature/register"
 	"meerkat/engine/feature/rosters"
 	"meerkat/engine/feature/session"
-	"meerkat/engine/feature/sm"
 	"meerkat/engine/feature/version"
 )
 
@@ -51,21 +50,9 @@ func newFeatures(cfg *config.Config, loops int, release string, started time.Tim
 		f.last,
 		reg,
 	}
-	managed, _ := sm.New()
-	f.list = append(f.list, managed)
 	f.list = append(f.list, disco.New(f.list))
 	f.preAuth = []feature.PreAuth{preReg}
 	return f
-}
-
-// resume is how sessions are resumed.
-func (f *features) resume() *feature.Resumer {
-	for i := range f.list {
-		if r := f.list[i].Resume; r != nil {
-			return r
-		}
-	}
-	return nil
 }
 
 // stream is what the features add to the stream features.
