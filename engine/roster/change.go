@@ -3,6 +3,7 @@ package roster
 import (
 	"meerkat/engine/stanza"
 	"meerkat/store"
+	"meerkat/xml"
 )
 
 // Change is what an update did to one contact.
@@ -36,7 +37,7 @@ func Set(tx *store.Tx, owner, jid, name string, groups []string, limit int) (Cha
 }
 
 // Remove takes a contact out (RFC 6121 §2.5). What the two had with each other
-// is in Before.
+// is in Before; a request that waited is gone.
 func Remove(tx *store.Tx, owner, jid string) (Change, error) {
 	v := Load(tx, owner)
 	c := v.contact(jid)
@@ -66,19 +67,48 @@ func Outbound(tx *store.Tx, owner, jid string, t stanza.Type, limit int) (Change
 
 // Inbound applies presence of type t from jid to owner. request is the stanza
 // itself, kept while it is a question without an answer.
-func Inbound(tx *store.Tx, owner, jid string, t stanza.Type, request []byte, limit int) (Change, error) {
+func Inbound(tx *store.Tx, owner, jid string, t stanza.Type, request []byte) (Change, error) {
 	v := Load(tx, owner)
 	c := v.contact(jid)
 	before := c.State
 	next, effect := before.Inbound(t)
 	if next&In != 0 && before&In == 0 {
-		if limit > 0 && v.Len() >= 2*limit { // as many strangers as contacts may wait
+		if before&Listed == 0 && v.strangers() >= maxStrangers {
 			return Change{}, stanza.ResourceConstraint
 		}
-		c.Request = request
+		c.Request = keepable(request, owner, jid)
 	}
 	c.State = next
 	return v.store(tx, owner, before, c, effect, visible(before) != visible(next))
+}
+
+// maxStrangers bounds the requests of people who are not in the roster: each is
+// read at every login. maxRequest is the longest that is kept as it came, in
+// bytes.
+const (
+	maxStrangers = 500
+	maxRequest   = 2 << 10
+)
+
+// keepable is request, or without its content if that is too long: RFC 6121
+// §3.1.3 wants all of it kept, and means a line of text.
+func keepable(request []byte, owner, jid string) []byte {
+	if len(request) <= maxRequest {
+		return request
+	}
+	var b xml.Builder
+	b.Reset(nil, stanza.Client).Start("presence", "").Attr("type", "subscribe")
+	return b.Attr("from", jid).Attr("to", owner).End().Bytes()
+}
+
+// strangers counts the items that are not listed.
+func (v View) strangers() (n int) {
+	for it := range v.All() {
+		if it.State&Listed == 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // visible is the part of a state that a roster item shows.
@@ -101,13 +131,7 @@ func (v View) full(limit int) bool {
 	if limit <= 0 || v.Len() < limit {
 		return false
 	}
-	n := 0
-	for it := range v.All() {
-		if it.State&Listed != 0 {
-			n++
-		}
-	}
-	return n >= limit
+	return v.Len()-v.strangers() >= limit
 }
 
 func (v View) store(tx *store.Tx, owner string, before State, c Contact, e Effect, seen bool) (Change, error) {
@@ -119,7 +143,7 @@ func (v View) store(tx *store.Tx, owner string, before State, c Contact, e Effec
 		return ch, nil
 	}
 	if seen {
-		ch.Version++
+		ch.Version = v.nextVersion()
 	}
-	return ch, doc.Put(tx, owner, v.replace(c, seen))
+	return ch, doc.Put(tx, owner, v.replace(c, ch.Version))
 }

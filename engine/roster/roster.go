@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math/rand/v2"
 	"sort"
 
 	"meerkat/store"
@@ -40,12 +41,22 @@ func Load(tx *store.Tx, owner string) View {
 	return v
 }
 
-// Version counts the changes of what clients see, from 0.
+// Version counts the changes of what clients see. It is 0 while there were none.
 func (v View) Version() uint64 {
 	if v == nil {
 		return 0
 	}
 	return binary.BigEndian.Uint64(v[1:])
+}
+
+// nextVersion begins anywhere: an account that is made again, or comes from a
+// backup, must not have a version that a client knows for other contacts
+// (RFC 6121 §2.6).
+func (v View) nextVersion() uint64 {
+	if v := v.Version(); v != 0 {
+		return v + 1
+	}
+	return rand.Uint64()>>1 | 1
 }
 
 // Len returns the number of items, stubs of pending requests included.
@@ -152,12 +163,8 @@ func (it Item) Clone() Contact {
 }
 
 // replace returns v with contact c instead of the item of its JID, or without
-// that if c has no state left. The version goes up if a client could see that.
-func (v View) replace(c Contact, seen bool) []byte {
-	version := v.Version()
-	if seen {
-		version++
-	}
+// that if c has no state left.
+func (v View) replace(c Contact, version uint64) []byte {
 	var offsets []uint32
 	var items []byte
 	add := func(item []byte) {

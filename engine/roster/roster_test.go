@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -100,7 +101,7 @@ func TestVersionCountsWhatClientsSee(t *testing.T) {
 	}{
 		{"set", func(tx *store.Tx) (Change, error) { return Set(tx, "r@t", "j@t", "J", nil, 0) }, 1, true},
 		{"a request nobody sees in the roster", func(tx *store.Tx) (Change, error) {
-			return Inbound(tx, "r@t", "j@t", stanza.Subscribe, []byte("<presence/>"), 0)
+			return Inbound(tx, "r@t", "j@t", stanza.Subscribe, []byte("<presence/>"))
 		}, 1, false},
 		{"granted", func(tx *store.Tx) (Change, error) {
 			return Outbound(tx, "r@t", "j@t", stanza.Subscribed, 0)
@@ -109,16 +110,79 @@ func TestVersionCountsWhatClientsSee(t *testing.T) {
 			return Outbound(tx, "r@t", "j@t", stanza.Subscribed, 0)
 		}, 2, false},
 		{"a stranger asks", func(tx *store.Tx) (Change, error) {
-			return Inbound(tx, "r@t", "x@t", stanza.Subscribe, []byte("<presence/>"), 0)
+			return Inbound(tx, "r@t", "x@t", stanza.Subscribe, []byte("<presence/>"))
 		}, 2, false},
 		{"removed", func(tx *store.Tx) (Change, error) { return Remove(tx, "r@t", "j@t") }, 3, true},
 	}
+	var first uint64
 	for _, st := range steps {
 		var ch Change
 		err := update(t, s, func(tx *store.Tx) (err error) { ch, err = st.fn(tx); return err })
-		if err != nil || ch.Version != st.want || ch.Seen != st.seen {
-			t.Errorf("%s: version %d seen %v error %v, want version %d seen %v", st.name, ch.Version, ch.Seen, err, st.want, st.seen)
+		if first == 0 {
+			first = ch.Version - 1
 		}
+		if err != nil || ch.Version != first+st.want || ch.Seen != st.seen {
+			t.Errorf("%s: version %d seen %v error %v, want version %d seen %v", st.name, ch.Version, ch.Seen, err, first+st.want, st.seen)
+		}
+	}
+}
+
+// A client must not take the roster of an account that was made anew for the
+// one it knows.
+func TestVersionsBeginAnywhere(t *testing.T) {
+	s := open(t)
+	seen := map[uint64]bool{}
+	for i := range 10 {
+		err := update(t, s, func(tx *store.Tx) error {
+			ch, err := Set(tx, fmt.Sprintf("u%d@t", i), "j@t", "", nil, 0)
+			seen[ch.Version] = true
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(seen) != 10 || seen[0] {
+		t.Errorf("ten rosters have the first versions %v", seen)
+	}
+}
+
+func TestStrangersRequestsAreBounded(t *testing.T) {
+	s := open(t)
+	long := bytes.Repeat([]byte("x"), maxRequest+1)
+	err := update(t, s, func(tx *store.Tx) error {
+		for i := range maxStrangers {
+			if _, err := Inbound(tx, "r@t", fmt.Sprintf("s%d@t", i), stanza.Subscribe, long); err != nil {
+				return err
+			}
+		}
+		if n := len(Load(tx, "r@t")); n > 200*maxStrangers {
+			t.Errorf("%d requests make a roster of %d bytes", maxStrangers, n)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = update(t, s, func(tx *store.Tx) error {
+		_, err := Inbound(tx, "r@t", "more@t", stanza.Subscribe, long)
+		return err
+	})
+	if !errors.Is(err, stanza.ResourceConstraint) {
+		t.Errorf("request %d: %v, want resource-constraint", maxStrangers+1, err)
+	}
+	err = update(t, s, func(tx *store.Tx) error {
+		if _, err := Set(tx, "r@t", "friend@t", "", nil, 1); err != nil {
+			return err
+		}
+		ch, err := Inbound(tx, "r@t", "friend@t", stanza.Subscribe, []byte("<presence/>"))
+		if string(ch.Contact.Request) != "<presence/>" {
+			t.Errorf("a contact's request is kept as %q", ch.Contact.Request)
+		}
+		return err
+	})
+	if err != nil {
+		t.Errorf("a contact's request, when strangers have no room: %v", err)
 	}
 }
 

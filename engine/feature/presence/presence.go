@@ -119,7 +119,7 @@ func spread(c *feature.Ctx, b []byte, probe bool) {
 	broadcasts.Add(c.Shard(), 1)
 	c.View(func(tx *store.Tx) {
 		v := roster.Load(tx, c.Owner.String())
-		c.Router.Spread(b, func(yield func([]byte, feature.Op)) {
+		c.Router.Spread(c.Session, b, func(yield func([]byte, feature.Op)) {
 			for it := range v.All() {
 				if op := opFor(it.State, probe); op != 0 {
 					yield(it.JID, op)

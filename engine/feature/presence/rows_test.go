@@ -81,7 +81,7 @@ func play(t *testing.T, way, event string, before roster.State, said string, nex
 	}
 	if way == "out" { // whatever comes is news to juliet
 		other = map[string]roster.State{"subscribe": 0, "unsubscribe": roster.From,
-			"subscribed": roster.Ask, "unsubscribed": roster.To}[event] | roster.Listed
+			"subscribed": roster.Ask, "unsubscribed": roster.Ask}[event] | roster.Listed
 	}
 	his := roster.Contact{JID: "juliet@test", State: before | roster.Listed}
 	if before&roster.In != 0 {

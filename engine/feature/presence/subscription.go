@@ -81,13 +81,12 @@ func (f *feat) inbound(c *feature.Ctx, s *stanza.Stanza) {
 	b := s.Append(nil)
 	s.From = full
 	env, line := c.Env, f.lines[c.Shard()]
-	limit := env.Config.Limits.RosterItems
 	var ch roster.Change
 	line.begin(owner)
 	env.Update(func(tx *store.Tx) (err error) {
 		ch = roster.Change{}
 		if env.Users.Exists(tx, owner) { // else it is ignored: §8.5.1
-			ch, err = roster.Inbound(tx, owner.String(), from.String(), t, b, limit)
+			ch, err = roster.Inbound(tx, owner.String(), from.String(), t, b)
 		}
 		return err
 	}, func(err error) {
