@@ -70,7 +70,7 @@ func (p *Parser) Next(s *State, in []byte, lim *Limits) (k Kind, e Elem, n int, 
 	case s.mode > modeFramed:
 		return p.fail(s, NotWellFormed)
 	case s.mode < modeStream:
-		if i > 0 {
+		if i > 0 && s.mode == modeHeader {
 			s.mode = modeSpaced
 		}
 		k, e, n, err = p.open(s, in[i:], lim)
@@ -80,7 +80,7 @@ func (p *Parser) Next(s *State, in []byte, lim *Limits) (k Kind, e Elem, n int, 
 	return k, e, i + n, err
 }
 
-// blank answers white space. Before a header it rules out a declaration.
+// blank answers white space. Before a first header it rules out a declaration.
 func (p *Parser) blank(s *State, n int) (Kind, Elem, int, error) {
 	if s.mode == modeHeader {
 		s.mode = modeSpaced
@@ -93,7 +93,7 @@ func (p *Parser) noise(s *State, in []byte) Error {
 	switch s.mode {
 	case modeStream, modeFramed:
 		return BadFormat
-	case modeHeader:
+	case modeHeader, modeAgain:
 		if in[0] >= 0xFE || in[0] == 0 { // UTF-16 with a byte order mark or without
 			return BadEncoding
 		}

@@ -63,6 +63,20 @@ func TestNextStopsAfterEachEvent(t *testing.T) {
 	}
 }
 
+func TestSpaceBeforeTheFirstHeaderRulesOutADeclaration(t *testing.T) {
+	p, s := NewParser(), new(State)
+	next(t, p, s, "\n", None)
+	if _, _, _, err := p.Next(s, []byte("<?xml version='1.0'?>"), &testLimits); err != Restricted {
+		t.Errorf("first: %v", err)
+	}
+	for _, in := range []string{"\n<?xml version='1.0'?>" + testHeader, "<?xml version='1.0'?>" + testHeader, "\n" + testHeader} {
+		*s = State{}
+		s.Restart()
+		next(t, p, s, "\n", None)
+		next(t, p, s, in, Header)
+	}
+}
+
 func TestFramedHasNoSurroundings(t *testing.T) {
 	p, s := NewParser(), new(State)
 	s.Framed()

@@ -63,6 +63,7 @@ type State struct {
 // Modes of a State.
 const (
 	modeHeader = iota // a declaration or a stream header is awaited
+	modeAgain         // the same; white space that comes is of the old stream
 	modeSpaced        // the same, but white space came: no declaration any more
 	modeStream        // top-level elements or the end-tag
 	modeFramed        // one element after the other, with no stream around them
@@ -71,8 +72,9 @@ const (
 )
 
 // Restart makes s await a new stream header, as after STARTTLS and SASL
-// (RFC 6120 §4.3.3). Nothing of the old stream is left.
-func (s *State) Restart() { *s = State{part: s.part} }
+// (RFC 6120 §4.3.3). Nothing of the old stream is left, but white space behind
+// its last element may still come: clients end their elements with a line feed.
+func (s *State) Restart() { *s = State{part: s.part, mode: modeAgain} }
 
 // Framed makes s read WebSocket messages (RFC 7395 §3.3): there is no stream
 // header, each element carries its own declarations, and outside of it there is
