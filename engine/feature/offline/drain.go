@@ -8,8 +8,9 @@ import (
 )
 
 // drain is the giving of one account's stored messages to one session. What
-// comes meanwhile is held in memory behind them, up to a chunk, and above that
-// stored as well: so a drain ends however steadily messages come.
+// comes meanwhile is held in memory behind them, as much as may wait for a client
+// (limits.output_soft), and above that stored as well: so a drain ends however
+// steadily messages come.
 type drain struct {
 	f       *Feature
 	env     *feature.Env
@@ -83,7 +84,7 @@ func (d *drain) give() bool {
 // hold keeps a message that came amid the drain.
 func (d *drain) hold(m message) {
 	d.held = append(d.held, m)
-	if d.size += len(m.plain); d.size > chunk {
+	if d.size += len(m.plain); d.size > int(d.env.Config.Limits.OutputSoft) {
 		d.spill()
 	}
 }
