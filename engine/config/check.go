@@ -15,7 +15,7 @@ func (c *Config) Check() (errs []error) {
 	for _, o := range options(c) {
 		errs = append(errs, o.check())
 	}
-	errs = append(errs, c.checkDomains(), c.TLS.Check(), c.C2S.Check(), c.SASL.Check(), c.checkAdmins(), c.Limits.Check())
+	errs = append(errs, c.checkDomains(), c.TLS.Check(), c.C2S.Check(), c.HTTP.Check(), c.SASL.Check(), c.checkAdmins(), c.Limits.Check())
 	errs = append(errs, c.checkListeners())
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
@@ -69,7 +69,7 @@ func (c *Config) checkListeners() error {
 	for _, l := range []struct {
 		key   string
 		addrs []string
-	}{{"c2s.listen", c.C2S.Listen}, {"c2s.direct_tls", c.C2S.DirectTLS}, {"metrics.listen", c.Metrics.addrs()}} {
+	}{{"c2s.listen", c.C2S.Listen}, {"c2s.direct_tls", c.C2S.DirectTLS}, {"http.listen", c.HTTP.Listen}, {"http.tls_listen", c.HTTP.TLSListen}, {"metrics.listen", c.Metrics.addrs()}} {
 		for _, a := range l.addrs {
 			if err := checkListen(l.key, a); err != nil {
 				return err

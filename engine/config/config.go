@@ -18,6 +18,7 @@ type Config struct {
 	Data     string   `toml:"data" default:"/var/lib/meerkat" doc:"The directory of the database, the admin socket and the certificate made at the first start. It needs a local disk: the database is mapped into memory. The flag -data wins over it."`
 	TLS      TLS      `toml:"tls"`
 	C2S      C2S      `toml:"c2s"`
+	HTTP     HTTP     `toml:"http"`
 	SASL     SASL     `toml:"sasl"`
 	Register Register `toml:"register"`
 	Admin    Admin    `toml:"admin"`

@@ -69,6 +69,7 @@ func (s *Stream) bindHere() {
 	s.answerBind(l.id, sess.JID.String())
 	lim := &s.at.sh.Config.Limits
 	s.w.Authenticated()
+	s.w.SetMessageLimit(s.at.sh.after.Bytes)
 	s.w.SetRate(int(lim.BytesPerSecond), int(lim.Burst))
 }
 
@@ -84,5 +85,5 @@ func (s *Stream) refuseBind(cond stanza.Condition) {
 	refusals.Add(s.at.shard(), 1)
 	q := stanza.Stanza{Kind: stanza.IQ, Type: stanza.Set, ID: s.login.id}
 	s.at.buf = q.AppendError(s.at.buf[:0], cond, "")
-	s.w.Write(s.at.buf)
+	s.put(s.at.buf)
 }

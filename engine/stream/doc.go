@@ -17,6 +17,7 @@ const (
 	nsTLS     = "urn:ietf:params:xml:ns:xmpp-tls"
 	nsSASL    = "urn:ietf:params:xml:ns:xmpp-sasl"
 	nsBind    = "urn:ietf:params:xml:ns:xmpp-bind"
-	nsCB      = "urn:xmpp:sasl-cb:0" // XEP-0440
-	nsTooBig  = "urn:xmpp:errors"    // <stanza-too-big/>
+	nsCB      = "urn:xmpp:sasl-cb:0"                  // XEP-0440
+	nsFraming = "urn:ietf:params:xml:ns:xmpp-framing" // RFC 7395
+	nsTooBig  = "urn:xmpp:errors"                     // <stanza-too-big/>
 )

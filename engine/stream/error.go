@@ -83,10 +83,10 @@ func (s *Stream) sayError(condition, text, app string) {
 	}
 	streamErrors.Add(s.at.shard(), i, 1)
 	s.at.router.Env().Log.Debug("stream: error sent", "client", s.w.Remote(), "condition", condition, "text", text)
-	b := s.at.builder()
 	if s.flags&answered == 0 {
-		s.appendHeader(b, "")
+		s.sayHeader("")
 	}
+	b := s.at.builder()
 	b.Start("stream:error", "").Start(condition, nsErrors).End()
 	if text != "" {
 		b.Start("text", nsErrors).Attr("xml:lang", "en").Text(text).End()

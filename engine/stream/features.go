@@ -13,6 +13,7 @@ func (s *Stream) appendFeatures(b *xml.Builder) {
 	case s.phase == authenticated:
 		b.Start("bind", nsBind).End()
 		s.appendMore(b, true)
+	case s.mustSecure() && s.w.Framed(): // nothing will do
 	case s.mustSecure():
 		b.Start("starttls", nsTLS).Start("required", "").End().End()
 	default:
@@ -26,7 +27,7 @@ func (s *Stream) appendFeatures(b *xml.Builder) {
 }
 
 // canSecure reports whether STARTTLS is possible here.
-func (s *Stream) canSecure() bool { return s.at.sh.TLS && !s.w.Secure() }
+func (s *Stream) canSecure() bool { return s.at.sh.TLS && !s.w.Secure() && !s.w.Framed() }
 
 // mustSecure reports that nothing but STARTTLS is allowed here (RFC 6120 §5.3.1).
 func (s *Stream) mustSecure() bool { return s.at.sh.Config.C2S.RequireTLS && !s.w.Secure() }
@@ -55,7 +56,7 @@ func (s *Stream) appendMechanisms(b *xml.Builder) {
 func (s *Stream) binding() auth.Binding {
 	t := s.w.TLS()
 	if t == nil {
-		return auth.Binding{}
+		return auth.Binding{TLS: s.w.Secure()}
 	}
 	return auth.Binding{TLS: true, Exporter: t.Exporter, EndPoint: t.EndPoint, Unique: t.Unique}
 }

@@ -24,8 +24,8 @@ func (s *Stream) header(e xml.Elem) {
 		s.fail(condition, text)
 		return
 	}
+	s.sayHeader(peer(e.Attr("from")))
 	b := s.at.builder()
-	s.appendHeader(b, peer(e.Attr("from")))
 	s.appendFeatures(b)
 	s.say(b)
 }
@@ -37,6 +37,7 @@ const maxLang = 35
 // judge holds a header against RFC 6120 §4.7 and §4.8, and notes the domain.
 func (s *Stream) judge(e xml.Elem) (condition, text string) {
 	switch {
+	case s.w.Framed():
 	case string(e.Space()) != nsStreams:
 		return "invalid-namespace", "a stream is in the namespace " + nsStreams
 	case string(e.Local()) != "stream":
@@ -100,10 +101,15 @@ func digits(b []byte) bool {
 	return len(b) > 0
 }
 
-// appendHeader opens our side of the stream.
-func (s *Stream) appendHeader(b *xml.Builder, to string) {
+// sayHeader opens our side of the stream.
+func (s *Stream) sayHeader(to string) {
 	s.flags |= answered
-	b.B = append(b.B, "<?xml version='1.0'?><stream:stream from='"...)
+	b := s.at.builder()
+	begin, end := "<?xml version='1.0'?><stream:stream from='", " xmlns='"+nsClient+"' xmlns:stream='"+nsStreams+"'>"
+	if s.w.Framed() {
+		begin, end = "<open xmlns='"+nsFraming+"' from='", "/>"
+	}
+	b.B = append(b.B, begin...)
 	b.B = xml.AppendEscapedString(b.B, s.domain())
 	if to != "" {
 		b.B = append(b.B, "' to='"...)
@@ -111,7 +117,9 @@ func (s *Stream) appendHeader(b *xml.Builder, to string) {
 	}
 	b.B = append(b.B, "' id='"...)
 	b.B = appendID(b.B)
-	b.B = append(b.B, "' version='1.0' xml:lang='en' xmlns='"+nsClient+"' xmlns:stream='"+nsStreams+"'>"...)
+	b.B = append(b.B, "' version='1.0' xml:lang='en'"...)
+	b.B = append(b.B, end...)
+	s.say(b)
 }
 
 // domain is whom the stream is with; before the client has said it, the first
@@ -131,6 +139,8 @@ func appendID(dst []byte) []byte {
 
 // restart makes s await a new header, after TLS or SASL (RFC 6120 §4.3.3).
 func (s *Stream) restart() {
-	s.xml.Restart()
+	if !s.w.Framed() {
+		s.xml.Restart()
+	}
 	s.flags &^= answered
 }

@@ -11,5 +11,5 @@ func (h *home) builder() *xml.Builder {
 // say writes what b has built.
 func (s *Stream) say(b *xml.Builder) {
 	s.at.buf = b.Bytes()
-	s.w.Write(s.at.buf)
+	s.put(s.at.buf)
 }

@@ -68,7 +68,9 @@ func New(opt Options) *Shared {
 
 // NewUpper returns a stream for a connection that has just been accepted.
 // direct says that it is under TLS from the first byte (XEP-0368).
-func (sh *Shared) NewUpper(direct bool) wire.Upper {
+func (sh *Shared) NewUpper(direct bool) wire.Upper { return sh.newStream() }
+
+func (sh *Shared) newStream() *Stream {
 	s := &Stream{at: sh.homes[0]}
 	s.login = &login{stream: s}
 	s.login.timer.Owner = s.login

@@ -9,7 +9,7 @@ func (s *Stream) Write(stanza []byte) {
 	if s.marks != nil {
 		s.marks.written += len(stanza)
 	}
-	s.w.Write(stanza)
+	s.put(stanza)
 }
 
 // Pause keeps the client's next stanza unread until Resume.

@@ -39,11 +39,15 @@ const (
 	held                       // Sink.Pause
 	busy                       // a login step or a move is under way, or TLS begins
 	listed                     // among the streams of at
+	spoken                     // this WebSocket message has had its element
 )
 
 // Opened begins the life of s on the loop that accepted it.
 func (s *Stream) Opened(w *wire.Conn) {
 	s.w = w
+	if w.Framed() {
+		s.xml.Framed()
+	}
 	s.at = s.at.sh.homes[w.Loop().Index]
 	s.at.add(s)
 	s.login.start()
@@ -87,7 +91,9 @@ func (s *Stream) event(kind xml.Kind, e xml.Elem) {
 	case xml.Header:
 		s.header(e)
 	case xml.Element:
-		s.element(e)
+		if !s.framing(e) {
+			s.element(e)
+		}
 	case xml.End:
 		s.end()
 	}
@@ -155,7 +161,7 @@ func (s *Stream) close() {
 		return
 	}
 	if s.flags&answered != 0 {
-		s.w.Write([]byte("</stream:stream>"))
+		s.sayEnd()
 	}
 	s.phase = ended
 	s.release()

@@ -51,6 +51,7 @@ type Conn struct {
 	out  *loop.Packet   // this turn's output, in clear
 	raw  *loop.Packet   // a TLS record of which the end is missing
 	rest *loop.Packet   // bytes in clear that up did not take; N of them it has
+	ws   *webSocket     // nil: XML as it comes
 	err  error          // why wire closed it
 
 	rate  bucket
@@ -170,7 +171,13 @@ func (w *Conn) Close() {
 	if w.mode == dead {
 		return
 	}
+	if w.ws != nil {
+		w.farewell()
+	}
 	w.flush()
+	if w.mode == dead { // it was too much
+		return
+	}
 	w.notify()
 	w.mode = dead
 	w.c.Close()
@@ -264,5 +271,8 @@ func (w *Conn) release() {
 			(*p).Release()
 			*p = nil
 		}
+	}
+	if w.ws != nil {
+		w.ws.drop()
 	}
 }

@@ -91,7 +91,12 @@ func (w *Conn) more() {
 	p.Release()
 }
 
-func (w *Conn) bytes(in []byte) int { return w.up.Bytes(w, in) }
+func (w *Conn) bytes(in []byte) int {
+	if w.ws != nil {
+		return w.frames(in)
+	}
+	return w.up.Bytes(w, in)
+}
 
 // keeps reports whether bytes that the Upper did not take are for later. Behind
 // <starttls/> they are not: they came before TLS did (RFC 6120 §5.4.3.3).

@@ -21,6 +21,13 @@ var (
 		"Connections closed because their TLS handshake took too long.")
 	rateStops = metric.NewCounter("meerkat_wire_rate_total",
 		"Times that a client's input was stopped because it sent more than its rate.")
+	upgrades = metric.NewCounter("meerkat_wire_websockets_total",
+		"Connections that became WebSockets.")
+	pings = metric.NewCounter("meerkat_wire_websocket_pings_total",
+		"Ping frames answered.")
+	frameErrors = metric.NewCounterVec("meerkat_wire_websocket_errors_total",
+		"WebSockets closed because of what the client sent, by the code it was told.",
+		"code", "1002", "1003", "1007", "1009")
 	yields = metric.NewCounter("meerkat_wire_yields_total",
 		"Times that a client's input was put off to the next turn, for the others' sake.")
 )

@@ -8,22 +8,13 @@ import (
 // the turn: so much is worth a system call of its own.
 const chunk = 64 << 10
 
-// Write adds b, which it copies, to this turn's output.
-func (w *Conn) Write(b []byte) {
-	if w.mode == dead {
-		return
-	}
-	out := w.Buf()
-	*out = append(*out, b...)
-	if len(*out) >= chunk {
-		w.flush()
-	}
-}
+// Write adds b, which it copies, to this turn's output. It is a message of its
+// own on a WebSocket.
+func (w *Conn) Write(b []byte) { w.WriteMessage(b, nil, nil) }
 
-// Buf returns this turn's output to append to, for those who would only copy.
-// It is good until the next call of a method of w; Write tells, and bounds,
-// better when there is much to say.
-func (w *Conn) Buf() *[]byte {
+// buf returns this turn's output to append to, good until the next call of a
+// method of w.
+func (w *Conn) buf() *[]byte {
 	if w.out == nil {
 		w.out = loop.NewPacket()
 		w.c.Dirty()
