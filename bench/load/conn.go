@@ -23,6 +23,12 @@ const (
 	leaving // the server's </stream:stream> is awaited
 )
 
+// awaits is what a client in a phase waits for.
+var awaits = [...]string{
+	connecting: "TCP", handshaking: "TLS", opening: "stream features", securing: "proceed", proving: "SASL",
+	binding: "bind", settling: "session or roster", leaving: "the end of the stream",
+}
+
 // conn is a client. An idle one owns no buffer, and of TLS two secrets.
 type conn struct {
 	fd     int32

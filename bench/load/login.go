@@ -72,7 +72,7 @@ func (l *loop) expire() {
 			if now()-(*w)[0].since < l.t.Timeout {
 				return
 			}
-			l.gone(c, "no answer in "+l.t.Timeout.String())
+			l.gone(c, "waited "+l.t.Timeout.String()+" for "+awaits[c.phase])
 		}
 	}
 }

@@ -1,0 +1,6 @@
+# Meerkat is seeded, started and stopped by the bench itself.
+NAME=Meerkat CLEAR='' DIRECT='' PID=''
+install() { :; }
+seed() { :; }
+start() { :; }
+stop() { :; }
