@@ -13,13 +13,11 @@ var benchMix = sync.OnceValues(func() ([]byte, []int) { return makeMix(mixSize, 
 // feedAll copies b into a read buffer, size bytes at a time, as a socket would,
 // and parses it. It returns how many elements there were.
 func feedAll(p *Parser, s *State, read, b []byte, size int) (elems int, err error) {
+	if size == 1 {
+		return feedBytes(p, s, read, b)
+	}
 	for len(b) > 0 {
-		n := min(size, len(b))
-		if n == 1 {
-			read[0] = b[0] // a call of memmove would cost more than the rest
-		} else {
-			copy(read[:n], b)
-		}
+		n := copy(read[:min(size, len(b))], b)
 		b = b[n:]
 		for in := read[:n]; len(in) > 0; {
 			k, _, n, err := p.Next(s, in, &testLimits)
@@ -30,6 +28,23 @@ func feedAll(p *Parser, s *State, read, b []byte, size int) (elems int, err erro
 				elems++
 			}
 			in = in[n:]
+		}
+	}
+	return elems, nil
+}
+
+// feedBytes is feedAll for single bytes, without loops and copies that would
+// cost more than the parser.
+func feedBytes(p *Parser, s *State, read, b []byte) (elems int, err error) {
+	read = read[:1]
+	for _, c := range b {
+		read[0] = c
+		k, _, _, err := p.Next(s, read, &testLimits)
+		if err != nil {
+			return elems, err
+		}
+		if k == Element {
+			elems++
 		}
 	}
 	return elems, nil

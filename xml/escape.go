@@ -40,6 +40,12 @@ func appendEscapedAttrString(dst []byte, s string) []byte {
 func appendEscaped[T string | []byte](dst []byte, s T, with *[256]string, plain uint8) []byte {
 	from := 0
 	for i := 0; i < len(s); {
+		for i+8 <= len(s) && allPlain(load8(s[i:])) {
+			i += 8
+		}
+		if i == len(s) {
+			break
+		}
 		c := s[i]
 		if class[c]&plain != 0 {
 			i++
@@ -56,6 +62,25 @@ func appendEscaped[T string | []byte](dst []byte, s T, with *[256]string, plain 
 		i += size
 	}
 	return append(dst, s[from:]...)
+}
+
+// load8 returns the first 8 bytes of s.
+func load8[T string | []byte](s T) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// allPlain tells whether none of the 8 bytes of x is a quote, '&', '<', '>',
+// below 0x20 or above 0x7F, which text and attributes both can hold as they are.
+func allPlain(x uint64) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	quot := x ^ ones*'"'
+	amps := x&^ones ^ ones*'&'     // '&' and the apostrophe
+	tags := x&^(ones*2) ^ ones*'<' // '<' and '>'
+	low := (x - ones*0x20) &^ x    // below 0x20
+	zero := (quot-ones)&^quot | (amps-ones)&^amps | (tags-ones)&^tags
+	return (x|low|zero)&tops == 0
 }
 
 // runeEscape returns the length of the character at the start of s, and what

@@ -34,3 +34,20 @@ func FuzzMasks(f *testing.F) {
 		checkMasks(t, append(b, make([]byte, 2*block)...))
 	})
 }
+
+func TestMasksAgree(t *testing.T) {
+	var in [4*block + 64]byte
+	for i := range in {
+		in[i] = byte(i*7 + i/256)
+	}
+	for range 3 {
+		for i := range in {
+			in[i] = in[i]*5 + 3
+		}
+		checkMasks(t, in[:])
+	}
+	for i := range 256 {
+		in[i] = byte(i)
+	}
+	checkMasks(t, in[:])
+}
