@@ -21,17 +21,18 @@ type shape struct {
 	changes    float64 // of presence a second, in all
 	hold       time.Duration
 	until      time.Duration // arrivals end then; 0: when all are there
+	parallel   int           // logins in flight at most
 	reach      float64       // messages a second by which each user is reached at the end
 }
 
 // talks are its tests T1 to T5, with the numbers of its slides.
 func talks() []scenario {
 	shapes := []shape{
-		{"max-users", "T1: 400,000 users arrive, 150 a second, and do nothing", 400_000, 150, 100, 0, 0, time.Minute, 0, 0},
-		{"max-rate", "T2: 75,000 users arrive, 100 a second, and send 21,000 messages a second", 75_000, 100, 100, 21_000, 0, 10 * time.Minute, 0, 0},
-		{"t3", "T3: 50,000 users arrive, 130 a second, and change presence 120 times a second", 50_000, 130, 100, 0, 120, 1046 * time.Second, 0, 0},
-		{"t4", "T4: as t3 with 330,000 users", 330_000, 130, 100, 0, 120, 1489 * time.Second, 0, 0},
-		{"storm", "T5: 380,000 users arrive, 2,000 a second, and send 8,000 messages a second", 380_000, 2000, 100, 8000, 0, 5 * time.Minute, 0, 0},
+		{"max-users", "T1: 400,000 users arrive, 150 a second, and do nothing", 400_000, 150, 100, 0, 0, time.Minute, 0, 2000, 0},
+		{"max-rate", "T2: 75,000 users arrive, 100 a second, and send 21,000 messages a second", 75_000, 100, 100, 21_000, 0, 10 * time.Minute, 0, 2000, 0},
+		{"t3", "T3: 50,000 users arrive, 130 a second, and change presence 120 times a second", 50_000, 130, 100, 0, 120, 1046 * time.Second, 0, 2000, 0},
+		{"t4", "T4: as t3 with 330,000 users", 330_000, 130, 100, 0, 120, 1489 * time.Second, 0, 2000, 0},
+		{"storm", "T5: 380,000 users arrive, 2,000 a second, and send 8,000 messages a second", 380_000, 2000, 100, 8000, 0, 5 * time.Minute, 0, 2000, 0},
 	}
 	var list []scenario
 	for _, s := range shapes {
@@ -46,6 +47,7 @@ func (s shape) setup(fs *flag.FlagSet) func(*run) error {
 	fs.Float64Var(&s.arrival, "arrival", s.arrival, "logins a second")
 	fs.IntVar(&s.roster, "roster", s.roster, "contacts of each")
 	fs.DurationVar(&s.hold, "hold", s.hold, "how long all stay when they are online")
+	fs.IntVar(&s.parallel, "parallel", s.parallel, "logins in flight at most")
 	fs.DurationVar(&s.until, "until", 0, "arrivals end after this time, and those who are online go on; 0: when all are")
 	fs.Float64Var(&s.reach, "reach", 0, "messages a second by which each user is sent one at the end, where users do nothing else; 0: all in five seconds")
 	fs.Float64Var(&s.messages, "messages", s.messages, "messages a second, of all users of the talk")
@@ -74,7 +76,7 @@ func (s shape) play(r *run) error {
 		return err
 	}
 	began := time.Now()
-	st, err := r.online(srv.fleet, s.users, 2000, s.arrival, s.until)
+	st, err := r.online(srv.fleet, s.users, s.parallel, s.arrival, s.until)
 	if err != nil {
 		return err
 	}

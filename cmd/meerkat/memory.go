@@ -13,7 +13,7 @@ const (
 	// second takes some 20 MB in that time.
 	memoryEvery = time.Second
 	// mappedBytes of files may be resident before the store gives its pages back.
-	mappedBytes = 48 << 20
+	mappedBytes = 32 << 20
 )
 
 // keepMemory keeps what the process holds near what it needs, until ctx ends.
