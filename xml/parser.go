@@ -39,7 +39,8 @@ func (p *Parser) Held() int { return p.parts.held }
 //
 // After an error s is of no more use, and every further call answers NotWellFormed.
 //
-// 64 bytes of spare capacity behind in save a copy of its last element.
+// Next may read, but never heeds, up to 64 bytes behind in, within its capacity.
+// Where there are less, the last element of in is copied.
 func (p *Parser) Next(s *State, in []byte, lim *Limits) (k Kind, e Elem, n int, err error) {
 	if s.held != 0 {
 		if len(in) == 1 { // one byte that neither ends a tag nor needs room
