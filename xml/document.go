@@ -7,7 +7,6 @@ type Doc struct {
 	tree  tree
 	ctx   context
 	space string
-	buf   []byte
 }
 
 // docLimits are for what was read before within the limits of a stream, or was

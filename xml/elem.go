@@ -180,18 +180,14 @@ func (e Elem) Text() []byte {
 	if first == 0 {
 		return nil
 	}
-	next := e.textAt(first)
-	if next == 0 {
+	if e.textAt(first) == 0 {
 		return e.t.value(first)
 	}
-	v := e.t.value(first)
-	for j := next; j != 0; j = e.textAt(j) {
+	for j := first; j != 0; j = e.textAt(j) {
 		e.t.value(j) // into side now: below it must not grow in between
 	}
-	v = e.t.value(first)
 	lo := len(e.t.side)
-	e.t.side = append(e.t.side, v...)
-	for j := next; j != 0; j = e.textAt(j) {
+	for j := first; j != 0; j = e.textAt(j) {
 		e.t.side = append(e.t.side, e.t.value(j)...)
 	}
 	return e.t.side[lo:len(e.t.side):len(e.t.side)]
