@@ -78,6 +78,8 @@ func New(cfg *config.Config, opt Options) (*Server, error) {
 	plan := route.NewPlan(hosts, f.list)
 	plan.Outbound, plan.Inbound = f.outbound(), f.inbound()
 	plan.PresenceOut, plan.PresenceIn = f.presenceOut(), f.presenceIn()
+	plan.FilterOut, plan.FilterIn = f.filterOut(), f.filterIn()
+	plan.Hides = f.blocking.Hides
 	s.routers = route.New(plan, s.group, feature.Env{
 		Store: opt.Store, Config: cfg, Users: s.users, Log: s.opt.Logger,
 	})
@@ -137,7 +139,7 @@ func (s *Server) makeStreams(f *features, m *auth.Mechanisms) {
 		Config: s.config, Group: s.group,
 		Router:     func(l *loop.Loop) *route.Router { return s.routers[l.Index] },
 		Mechanisms: m, Throttle: s.throttle,
-		Features: f.stream(), PreAuth: f.preAuth,
+		Features: f.stream(), PreAuth: f.preAuth, Resume: f.resume(),
 		TLS: s.opt.TLS != nil,
 	})
 	lim := &s.config.Limits

@@ -17,6 +17,7 @@ import (
 	"meerkat/engine/feature/rosters"
 	"meerkat/engine/feature/session"
 	"meerkat/engine/feature/version"
+	"meerkat/engine/feature/sm"
 )
 
 // features are all there are. The order of stages is in order.go.
@@ -52,11 +53,26 @@ func newFeatures(cfg *config.Config, loops int, release string, started time.Tim
 	}
 	f.list = append(f.list, disco.New(f.list))
 	f.preAuth = []feature.PreAuth{preReg}
+	block, blocks := blocking.New(&flags)
+	f.blocking = blocks
+	f.list = append(f.list, block)
+	managed, _ := sm.New()
+	f.list = append(f.list, managed)
 	return f
 }
 
 // stream is what the features add to the stream features.
 func (f *features) stream() []feature.StreamFeature {
+// resume is how sessions are resumed.
+func (f *features) resume() *feature.Resumer {
+	for i := range f.list {
+		if r := f.list[i].Resume; r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
 	var s []feature.StreamFeature
 	for i := range f.list {
 		s = append(s, f.list[i].Stream...)

@@ -1,11 +1,17 @@
 package account
 
-// replies are stanzas that a session may not see before what it sent earlier is
-// on disk: an answer after a message says that the message is safe
-// (RFC 6120 §10.1 keeps the order, the store keeps the promise).
+// replies are what a session may not see before what it sent earlier is on
+// disk: an answer after a message says that the message is safe (RFC 6120 §10.1
+// keeps the order, the store keeps the promise).
 type replies struct {
-	now  [][]byte // wait for the settling under way
-	next [][]byte // came while it was under way
+	now  []reply // wait for the settling under way
+	next []reply // came while it was under way
+}
+
+// reply is a stanza to write, or something to do.
+type reply struct {
+	stanza []byte
+	fn     func()
 }
 
 // Settler finds out when all that a session has sent is stored.
@@ -17,24 +23,43 @@ type Settler interface {
 // Answer writes an answer of the server to the client's own request, once all
 // that the session sent before is stored.
 func (s *Session) Answer(stanza []byte, by Settler) {
-	if s.replies == nil && s.Unsettled == 0 {
+	if s.settled() {
 		s.Sink.Write(stanza)
 		return
 	}
-	own := append([]byte(nil), stanza...)
-	if s.replies != nil {
-		s.replies.next = append(s.replies.next, own)
+	s.await(reply{stanza: append([]byte(nil), stanza...)}, by)
+}
+
+// AfterSettled calls fn once all that the session sent before is stored, and
+// behind the answers to it: at once if that is so.
+func (s *Session) AfterSettled(fn func(), by Settler) {
+	if s.settled() {
+		fn()
 		return
 	}
-	s.replies = &replies{now: [][]byte{own}}
+	s.await(reply{fn: fn}, by)
+}
+
+func (s *Session) settled() bool { return s.replies == nil && s.Unsettled == 0 }
+
+func (s *Session) await(r reply, by Settler) {
+	if s.replies != nil {
+		s.replies.next = append(s.replies.next, r)
+		return
+	}
+	s.replies = &replies{now: []reply{r}}
 	by.Settle(s)
 }
 
 // Settled says that what the session had sent when Settle was called is stored.
 func (s *Session) Settled(by Settler) {
 	r := s.replies
-	for _, b := range r.now {
-		s.Sink.Write(b)
+	for _, x := range r.now {
+		if x.fn != nil {
+			x.fn()
+		} else {
+			s.Sink.Write(x.stanza)
+		}
 	}
 	if r.now, r.next = r.next, nil; len(r.now) == 0 {
 		s.replies = nil

@@ -35,6 +35,11 @@ type Limits struct {
 	OutputHard  Size     `toml:"output_hard" default:"4MiB" min:"16KiB" max:"1GiB" doc:"Bytes waiting for a client above which it is closed. Its messages go to the offline store."`
 	OutputStall Duration `toml:"output_stall" default:"60s" min:"1s" max:"24h" doc:"Time a client may take none of the bytes waiting for it before it is closed."`
 
+	// Sessions whose client has lost its connection (XEP-0198).
+	ResumeTime    Duration `toml:"resume_time" default:"5m" min:"1s" max:"24h" reload:"live" doc:"Time a session waits for its client to come back and resume it. Longer bridges longer tunnels; shorter lets contacts see sooner that somebody is gone, and costs less memory."`
+	ResumeStanzas int      `toml:"resume_stanzas" default:"1000" min:"10" max:"1000000" doc:"Stanzas kept for a session until its client has acknowledged them. With more the session ends, and its messages go to the offline store; a client that is connected is given output_stall to catch up."`
+	ResumeBytes   Size     `toml:"resume_bytes" default:"4MiB" min:"16KiB" max:"1GiB" doc:"Bytes of stanzas kept for a session until its client has acknowledged them."`
+
 	// What is kept.
 	OfflineMessages int  `toml:"offline_messages" default:"500" min:"1" max:"1000000000" zero:"no limit" reload:"live" doc:"Messages kept for an account that is away. The sender of one more hears resource-constraint."`
 	OfflineBytes    Size `toml:"offline_bytes" default:"10MiB" min:"1KiB" max:"1TiB" zero:"no limit" reload:"live" doc:"Bytes of messages kept for an account that is away."`

@@ -52,6 +52,11 @@ type Router interface {
 	Remove(owner jid.JID, done func(err error))
 	// Run runs fn as a handler: what it routes is handled when it returns.
 	Run(fn func())
+	// Redeliver takes a message to an account of this loop, once the handler has
+	// returned, with Again set.
+	Redeliver(s *stanza.Stanza)
+	// Unbind ends a session of this loop. A second call does nothing.
+	Unbind(s *account.Session)
 	account.Settler
 }
 

@@ -37,6 +37,9 @@ type Feature struct {
 	Outbound, Inbound       Stage
 	PresenceOut, PresenceIn Stage
 
+	// Resume, if any, is the one way to resume a session.
+	Resume *Resumer
+
 	Bound   func(c *Ctx) // a session is bound
 	Unbound func(c *Ctx) // a session is gone; it is out of its account already
 	// Removed prepares for the removal of the account c.Owner, whose data is

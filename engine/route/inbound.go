@@ -14,6 +14,7 @@ const (
 	kindSpread                   // B is presence with from; X its targets, see spread.go
 	kindSettle                   // Ref is a *settling to be told when this loop has stored what came before
 	kindSettled                  // Ref is a *settling: one loop has
+	kindAgain                    // B is a message as in kindStanza, see feature.Router.Redeliver
 )
 
 // receive is where packets from other loops arrive.
@@ -26,7 +27,7 @@ func (r *Router) receive(p *loop.Packet) {
 // handle deals with p and frees it.
 func (r *Router) handle(p *loop.Packet) {
 	switch p.Kind {
-	case kindStanza:
+	case kindStanza, kindAgain:
 		r.handleStanza(p)
 	case kindSpread:
 		r.handleSpread(p)
@@ -40,6 +41,7 @@ func (r *Router) handle(p *loop.Packet) {
 
 func (r *Router) handleStanza(p *loop.Packet) {
 	if r.read(p.B) && !r.got.To.IsZero() {
+		r.got.Again = p.Kind == kindAgain
 		r.deliver(&r.got)
 	}
 }

@@ -31,6 +31,7 @@ func (r *Router) fromSession(s *account.Session, e xml.Elem) string {
 	if !isOwn(s, e.Attr("from")) {
 		return "invalid-from"
 	}
+	s.Received++
 	st.From = s.JID
 	if st.Lang == nil && s.Lang != "" {
 		st.Lang = unsafe.Slice(unsafe.StringData(s.Lang), len(s.Lang)) // read only

@@ -121,6 +121,14 @@ func (r *Router) SendFor(s *account.Session, to jid.JID, b []byte) {
 	r.Send(to, b)
 }
 
+// Redeliver takes s to an account of this loop, again. See feature.Router.
+func (r *Router) Redeliver(s *stanza.Stanza) {
+	p := loop.NewPacket()
+	p.Kind = kindAgain
+	p.B = s.Append(p.B[:0])
+	r.post(r, p)
+}
+
 // dispatch sends p to to's loop. p is freed, or answered, if that is not ours.
 func (r *Router) dispatch(to jid.JID, p *loop.Packet, bounces bool) {
 	if !r.serves(to.Domain()) {

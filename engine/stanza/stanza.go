@@ -78,6 +78,9 @@ type Stanza struct {
 	// what only the server may say.
 	Tail  []byte
 	Strip func(child xml.Elem) bool
+	// Again says that a message has passed the recipient's stages before, and
+	// been handed to a resource that is gone.
+	Again bool
 }
 
 // Payload returns an IQ's child; there is exactly one in a request.
@@ -99,7 +102,7 @@ func (s *Stanza) Subscription() bool {
 // unsupported-stanza-type, RFC 6120 §4.9.3.24), or the stanza error to send
 // back, with s filled as far as that needs.
 func (s *Stanza) Read(e xml.Elem) Condition {
-	s.Elem, s.Tail, s.Strip = e, nil, nil
+	s.Elem, s.Tail, s.Strip, s.Again = e, nil, nil, false
 	s.Kind = kindOf(e)
 	if s.Kind == None {
 		return Undefined

@@ -23,18 +23,19 @@ func (s *Stream) bind(e xml.Elem) {
 		s.refuseBind(stanza.BadRequest)
 	default:
 		s.login.resource = string(request.Child("resource", nsBind).Text())
-		s.goHome()
+		s.goHome(s.bindHere)
 	}
 }
 
 // goHome moves the socket to the loop of the account, where its other sessions
-// and its mail are, and binds there.
-func (s *Stream) goHome() {
+// and its mail are, and goes on with next there.
+func (s *Stream) goHome(next func()) {
 	to := s.at.sh.Group.For(s.login.user.String())
 	if to == s.at.loop {
-		s.bindHere()
+		next()
 		return
 	}
+	s.login.next = next
 	s.flags |= busy
 	s.login.stop()
 	s.at.remove(s)
@@ -51,7 +52,7 @@ func (s *Stream) arrived() {
 		s.fail("system-shutdown", "")
 		return
 	}
-	s.bindHere()
+	s.login.next()
 }
 
 // bindHere makes the session, on the account's loop.
@@ -63,10 +64,16 @@ func (s *Stream) bindHere() {
 		return
 	}
 	sess.Lang = l.lang
-	l.stop()
-	s.sess, s.phase, s.login = sess, bound, nil
+	s.sess = sess
 	bindings.Add(s.at.shard(), 1)
 	s.answerBind(l.id, sess.JID.String())
+	s.established()
+}
+
+// established ends the login: s has a session.
+func (s *Stream) established() {
+	s.login.stop()
+	s.phase, s.login = bound, nil
 	lim := &s.at.sh.Config.Limits
 	s.w.Authenticated()
 	s.w.SetMessageLimit(s.at.sh.after.Bytes)

@@ -45,7 +45,7 @@ var limits = []string{"bytes", "depth", "attributes", "elements", "unfinished"}
 // broken ends the stream because of what the parser found.
 func (s *Stream) broken(err xml.Error) {
 	f := &faults[err]
-	text, app := f.text, ""
+	text, app := f.text, []byte(nil)
 	if f.limit != nil {
 		text = strings.Replace(text, "#", strconv.Itoa(f.limit(s.limits())), 1)
 	}
@@ -53,18 +53,27 @@ func (s *Stream) broken(err xml.Error) {
 		limitHits.Add(s.at.shard(), f.hit-1, 1)
 	}
 	if err == xml.TooBig {
-		app = "stanza-too-big"
+		app = []byte("<stanza-too-big xmlns='" + nsTooBig + "'/>")
 	}
 	s.failWith(f.condition, text, app)
 }
 
 // fail ends the stream with an error (RFC 6120 §4.9) and unbinds its session.
 // text may be "".
-func (s *Stream) fail(condition, text string) { s.failWith(condition, text, "") }
+func (s *Stream) fail(condition, text string) { s.failWith(condition, text, nil) }
 
-// failWith is fail with an application-specific condition (RFC 6120 §4.9.4) in
-// the namespace urn:xmpp:errors.
-func (s *Stream) failWith(condition, text, app string) {
+// shutdown ends the stream, but not a session that can be resumed when the
+// server is back.
+func (s *Stream) shutdown() {
+	if s.phase != ended {
+		s.sayError("system-shutdown", "", nil)
+		s.close()
+		s.part()
+	}
+}
+
+// failWith is fail with an application-specific condition (RFC 6120 §4.9.4).
+func (s *Stream) failWith(condition, text string, app []byte) {
 	if s.phase == ended {
 		return
 	}
@@ -75,7 +84,7 @@ func (s *Stream) failWith(condition, text, app string) {
 
 // sayError writes the error, behind our header if that is not out yet
 // (RFC 6120 §4.9.1.2).
-func (s *Stream) sayError(condition, text, app string) {
+func (s *Stream) sayError(condition, text string, app []byte) {
 	i := slices.Index(conditions, condition)
 	if i < 0 {
 		i = len(conditions) - 1
@@ -91,8 +100,5 @@ func (s *Stream) sayError(condition, text, app string) {
 	if text != "" {
 		b.Start("text", nsErrors).Attr("xml:lang", "en").Text(text).End()
 	}
-	if app != "" {
-		b.Start(app, nsTooBig).End()
-	}
-	s.say(b.End())
+	s.say(b.Raw(app).End())
 }

@@ -23,6 +23,7 @@ type login struct {
 
 	id       []byte // of the request to bind
 	resource string // asked for in it
+	next     func() // on the loop of the account
 }
 
 // start sets the timer, for the first time or on another loop.

@@ -22,6 +22,7 @@ type Options struct {
 	Throttle   *auth.Throttle
 	Features   []feature.StreamFeature
 	PreAuth    []feature.PreAuth
+	Resume     *feature.Resumer // nil: there is none
 	// TLS says that connections can be given TLS. If it is required and there
 	// is none, nobody logs in.
 	TLS bool
@@ -145,6 +146,6 @@ func (h *home) remove(s *Stream) {
 func (h *home) drain() {
 	h.draining = true
 	for s := h.streams; s != nil; s = s.next {
-		s.fail("system-shutdown", "")
+		s.shutdown()
 	}
 }

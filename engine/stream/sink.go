@@ -1,5 +1,7 @@
 package stream
 
+import "meerkat/engine/account"
+
 // Write queues a stanza. What is written to a stream that has ended is lost, as
 // if it had been on its way.
 func (s *Stream) Write(stanza []byte) {
@@ -30,11 +32,17 @@ func (s *Stream) Resume() {
 
 // Kick ends the stream with an error. The session is unbound after the caller's
 // handler has returned: whoever kicks is amid the account's business.
-func (s *Stream) Kick(condition, text string) {
+func (s *Stream) Kick(condition, text string) { s.Fail(condition, text, nil) }
+
+// Fail is Kick with an application-specific condition, which may be nil.
+func (s *Stream) Fail(condition, text string, app []byte) {
 	if s.phase == ended {
 		return
 	}
-	s.sayError(condition, text, "")
+	s.sayError(condition, text, app)
 	s.close()
 	s.at.loop.Post(s.unbind)
 }
+
+// Carry makes sess the session of s, and has by hear of s.
+func (s *Stream) Carry(sess *account.Session, by account.Keeper) { s.sess, s.keep = sess, by }

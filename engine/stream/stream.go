@@ -14,6 +14,7 @@ type Stream struct {
 	at    *home
 	w     *wire.Conn
 	sess  *account.Session // once bound, until unbound
+	keep  account.Keeper   // of sess, if it has one
 	login *login           // until bound
 	marks *marks           // while somebody waits for output to leave; see Sent
 	next  *Stream          // of the same loop
@@ -111,6 +112,8 @@ func (s *Stream) element(e xml.Elem) {
 	switch space := e.Space(); {
 	case e.Is("error", nsStreams):
 		s.end()
+	case s.phase == authenticated && s.resumes(space):
+		s.resume(e)
 	case s.phase == authenticated:
 		s.bind(e)
 	case string(space) == nsTLS:
@@ -135,6 +138,9 @@ func (s *Stream) refused(e xml.Elem, condition string) {
 
 // Flush comes before the turn's output leaves.
 func (s *Stream) Flush(*wire.Conn) {
+	if s.keep != nil {
+		s.keep.Flush()
+	}
 	if s.marks != nil {
 		s.at.loop.Post(s.marks.look)
 	}
@@ -144,7 +150,7 @@ func (s *Stream) Flush(*wire.Conn) {
 func (s *Stream) Closed(*wire.Conn, error) {
 	s.phase = ended
 	s.release()
-	s.unbind()
+	s.part()
 	s.at.remove(s)
 	s.marks.end(s)
 }
@@ -180,14 +186,23 @@ func (s *Stream) release() {
 	}
 }
 
+// part ends s without the client's goodbye: the session may live on
+// (XEP-0198 §7).
+func (s *Stream) part() {
+	if s.keep != nil && s.keep.Detach() {
+		s.sess, s.keep = nil, nil
+	}
+	s.unbind()
+}
+
 func (s *Stream) unbind() {
 	if sess := s.sess; sess != nil {
-		s.sess = nil
+		s.sess, s.keep = nil, nil
 		s.at.router.Unbind(sess)
 	}
 }
 
 var (
-	_ wire.Upper   = (*Stream)(nil)
-	_ account.Sink = (*Stream)(nil)
+	_ wire.Upper      = (*Stream)(nil)
+	_ account.Carrier = (*Stream)(nil)
 )

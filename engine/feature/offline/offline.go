@@ -93,6 +93,9 @@ func delayed(c *feature.Ctx, s *stanza.Stanza) []byte {
 	return d.Append(nil)
 }
 
+	if s.Again {
+		return s.Append(nil)
+	}
 func (f *Feature) store(env *feature.Env, owner jid.JID, m message) {
 	b, req := m.delayed, m.req
 	limits := &env.Config.Limits

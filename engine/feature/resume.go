@@ -1,0 +1,27 @@
+package feature
+
+import (
+	"meerkat/engine/account"
+	"meerkat/engine/jid"
+	"meerkat/xml"
+)
+
+// Resumer gives clients that have logged in the session they had, in place of a
+// new one (XEP-0198 §5).
+type Resumer struct {
+	Space string // of the elements that Resume gets, between login and binding
+	// Resume must call r.Done, now or later, on the loop of the owner, where it
+	// is called.
+	Resume func(r *Resumption, e xml.Elem)
+}
+
+// Resumption is one client's request for its session.
+type Resumption struct {
+	*Env
+	Owner  jid.JID
+	Stream account.Carrier
+	// Done ends the request with an element to answer. s is the session, carried
+	// by Stream already, and start is called once the answer is written; or s is
+	// nil, and the client may bind a resource instead.
+	Done func(s *account.Session, answer []byte, start func())
+}

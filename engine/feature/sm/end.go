@@ -1,0 +1,77 @@
+package sm
+
+import (
+	"time"
+
+	"meerkat/engine/feature"
+	"meerkat/engine/jid"
+	"meerkat/engine/stanza"
+	"meerkat/xml"
+)
+
+func secondsOf(n uint32) time.Duration { return time.Duration(n) * time.Second }
+
+// unbound ends the keeper of a session that is gone.
+func (f *Feature) unbound(c *feature.Ctx) {
+	k, ok := c.Session.Bottom().(*keeper)
+	if !ok || k.state&over != 0 {
+		return
+	}
+	k.state |= over
+	k.env.Loop.Stop(&k.timer)
+	enabled.Add(c.Shard(), -1)
+	if k.under == nil {
+		detached.Add(c.Shard(), -1)
+	}
+	k.makeRoom()
+	taken := others(k.sess)
+	k.queue.each(func(it item) { handBack(c, it, taken) })
+	k.queue.clear()
+}
+
+// handBack gives a stanza that nobody acknowledged to whom it may concern, as
+// if it came for a resource that is not there (XEP-0198 §4). taken says that
+// another resource takes the account's messages.
+func handBack(c *feature.Ctx, it item, taken bool) {
+	var doc xml.Doc
+	var s stanza.Stanza
+	e, err := doc.Parse(it.stanza, stanza.Client)
+	if err != nil || s.Read(e) != stanza.OK {
+		return
+	}
+	if s.From, err = jid.View(e.Attr("from")); err != nil {
+		return // the server's own
+	}
+	switch {
+	case s.Request():
+		returned.Add(c.Shard(), 1)
+		c.Fail(&s, stanza.ServiceUnavailable, "")
+	case s.Kind == stanza.Message && !copied(e) && !(taken && it.marks&shared != 0 && s.To.IsBare()):
+		returned.Add(c.Shard(), 1)
+		pass(c, &s, time.UnixMilli(it.at))
+	}
+}
+
+// copied reports a carbon (XEP-0280): the original has its own way.
+func copied(e xml.Elem) bool {
+	const carbons = "urn:xmpp:carbons:2"
+	return e.Child("sent", carbons).OK() || e.Child("received", carbons).OK()
+}
+
+// pass sends a message through the stages of the account again. What was for
+// this one resource is for any now, unless it means nothing to others.
+func pass(c *feature.Ctx, s *stanza.Stanza, came time.Time) {
+	if s.Type == stanza.Normal || s.Type == stanza.Chat {
+		s.To = s.To.Bare()
+	}
+	if !delayed(s) {
+		var b xml.Builder
+		s.Tail = b.Reset(nil, stanza.Client).Start("delay", "urn:xmpp:delay").
+			Attr("from", c.Owner.Domain()).
+			Attr("stamp", came.UTC().Format("2006-01-02T15:04:05.000Z")).End().Bytes()
+	}
+	c.Router.Redeliver(s)
+}
+
+// delayed reports that the message says when it came already.
+func delayed(s *stanza.Stanza) bool { return s.Elem.Child("delay", "urn:xmpp:delay").OK() }

@@ -1,0 +1,255 @@
+package sm
+
+import (
+	"bytes"
+	"strconv"
+	"time"
+
+	"meerkat/engine/account"
+	"meerkat/engine/feature"
+	"meerkat/engine/loop"
+	"meerkat/engine/stanza"
+	"meerkat/xml"
+)
+
+// The server asks for an acknowledgement at the end of a turn in which as many
+// stanzas wait for one, or if the last question is so long ago; and when that
+// time has gone by without a turn. One question at a time.
+const (
+	askCount = 8
+	askAfter = 5 * time.Second
+)
+
+// pace is how many bytes of what is kept go to a stream before it has to take
+// them: the client's own speed sets the pace.
+const pace = 128 << 10
+
+// keeper stands between a session and its stream.
+//
+// Stanzas to the client are numbered from 1, modulo 2^32. Those from acked+1 to
+// sent are in the queue; the client has been given them up to out.
+type keeper struct {
+	env   *feature.Env
+	sess  *account.Session
+	under account.Carrier // nil while detached
+	queue queue
+	next  int // where the item out+1 is in the queue
+
+	sent, out, acked uint32
+	asked            uint32 // sent at the last question
+	askedAt          uint32 // Unix s
+	max              uint32 // s of waiting for the client; 0: can't be resumed
+	token            [16]byte
+	state            state
+	sents            []func(ok bool) // callers of Sent, to be told when there is room
+	timer            loop.Timer      // attached: of the next question; detached: the end
+}
+
+type state uint8
+
+const (
+	asking  state = 1 << iota // <r/> is out, <a/> is not there
+	paused                    // Pause
+	filling                   // the stream is being given what it has missed
+	over                      // the session has ended
+)
+
+// Write numbers a stanza, keeps it, and sends it on.
+func (k *keeper) Write(b []byte) {
+	if k.state&over != 0 {
+		return
+	}
+	k.sent++
+	k.queue.push(item{stanza: b, at: k.env.Now().UnixMilli(), marks: k.marks()})
+	if k.under != nil && k.state&filling == 0 {
+		k.under.Write(b)
+		k.passed()
+	}
+	k.limit()
+}
+
+// marks tells whether others get what the session gets, when it is for the bare
+// JID.
+func (k *keeper) marks() byte {
+	if len(k.sess.Account.Sessions) > 1 && others(k.sess) {
+		return shared
+	}
+	return 0
+}
+
+// others reports whether another resource takes the account's messages.
+func others(s *account.Session) bool {
+	for _, o := range s.Account.Sessions {
+		if o != s && o.Available() && o.Priority >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// passed notes that the first item that was not has been written.
+func (k *keeper) passed() {
+	k.out++
+	_, k.next = k.queue.at(k.next)
+}
+
+// limit ends the session of a client that is away and gets too much, or that is
+// there and does not acknowledge what it gets (rule of outgoing bytes).
+func (k *keeper) limit() {
+	lim := &k.env.Config.Limits
+	tooMany := k.queue.count > lim.ResumeStanzas && (k.under == nil || k.silent())
+	if !tooMany && k.queue.size() <= int(lim.ResumeBytes) {
+		return
+	}
+	overflows.Add(k.env.Shard(), 1)
+	k.Kick("policy-violation", "a session may have "+strconv.Itoa(lim.ResumeStanzas)+" stanzas of "+
+		lim.ResumeBytes.String()+" together that are not acknowledged")
+}
+
+// silent reports that the client was asked long ago.
+func (k *keeper) silent() bool {
+	return k.state&asking != 0 && k.env.Now().Unix()-int64(k.askedAt) > int64(time.Duration(k.env.Config.Limits.OutputStall)/time.Second)
+}
+
+// Flush asks for an acknowledgement if it is time to.
+func (k *keeper) Flush() {
+	waiting := k.out - k.asked
+	if waiting == 0 || k.under == nil || k.state&(asking|over) != 0 {
+		return
+	}
+	now := k.env.Now()
+	if waiting >= askCount || now.Unix()-int64(k.askedAt) >= int64(askAfter/time.Second) {
+		k.ask()
+	} else if !k.timer.Active() {
+		k.set(askAfter)
+	}
+}
+
+func (k *keeper) ask() {
+	k.state |= asking
+	k.asked, k.askedAt = k.out, uint32(k.env.Now().Unix())
+	k.under.Write([]byte("<r xmlns='" + space + "'/>"))
+}
+
+func (k *keeper) set(d time.Duration) {
+	k.timer.Owner = k
+	k.env.Loop.Set(&k.timer, d)
+}
+
+// Timeout asks a client that is there, and ends the session of one that is away.
+func (k *keeper) Timeout(*loop.Timer) {
+	switch {
+	case k.state&over != 0:
+	case k.under == nil:
+		expiries.Add(k.env.Shard(), 1)
+		k.env.Router.Unbind(k.sess)
+	case k.out != k.asked && k.state&asking == 0:
+		k.ask()
+	}
+}
+
+// answer takes <r/>: all that the client has sent so far is handled once it is
+// stored.
+func (k *keeper) answer() {
+	h := k.sess.Received
+	k.sess.AfterSettled(func() { k.say("a", h) }, k.env.Router)
+}
+
+// say writes a nonza with a count, if somebody is there to hear it.
+func (k *keeper) say(local string, h uint32) {
+	if k.under == nil || k.state&over != 0 {
+		return
+	}
+	b := append(k.env.Scratch(), '<')
+	b = append(append(b, local...), " xmlns='"+space+"' h='"...)
+	b = append(strconv.AppendUint(b, uint64(h), 10), "'/>"...)
+	k.under.Write(b)
+	k.env.Keep(b)
+}
+
+// hear takes <a/> (XEP-0198 §4).
+func (k *keeper) hear(h []byte) {
+	n, ok := number(bytes.TrimSpace(h))
+	switch {
+	case !ok:
+		k.Kick("invalid-xml", "an acknowledgement has a number h")
+	case n-k.acked > k.out-k.acked:
+		k.tooHigh(k.under, n)
+	default:
+		k.state &^= asking
+		k.acknowledge(n)
+		k.Flush()
+	}
+}
+
+// acknowledge forgets what the client has.
+func (k *keeper) acknowledge(h uint32) {
+	k.next -= k.queue.pop(int(h - k.acked))
+	k.acked = h
+	if int32(k.asked-h) < 0 {
+		k.asked = h
+	}
+	k.makeRoom()
+}
+
+// tooHigh ends a stream whose client acknowledges what it was not sent
+// (XEP-0198 §6).
+func (k *keeper) tooHigh(stream account.Carrier, h uint32) {
+	var b xml.Builder
+	app := b.Reset(nil, stanza.Client).Start("handled-count-too-high", space).
+		AttrInt("h", int64(h)).AttrInt("send-count", int64(k.out)).End().Bytes()
+	stream.Fail("undefined-condition", "more is acknowledged than was sent", app)
+}
+
+// refuse says that a request comes at the wrong time.
+func (k *keeper) refuse() {
+	refusals.Add(k.env.Shard(), 1)
+	if k.under != nil {
+		k.under.Write(failed(stanza.UnexpectedRequest))
+	}
+}
+
+// Pause and Resume are the stream's, whichever it is.
+func (k *keeper) Pause() {
+	k.state |= paused
+	if k.under != nil {
+		k.under.Pause()
+	}
+}
+
+func (k *keeper) Resume() {
+	k.state &^= paused
+	if k.under != nil {
+		k.under.Resume()
+	}
+}
+
+// Kick ends the session, and its stream if there is one.
+func (k *keeper) Kick(condition, text string) {
+	if k.under != nil {
+		k.under.Kick(condition, text)
+		return
+	}
+	k.env.Loop.Post(func() { k.env.Router.Unbind(k.sess) })
+}
+
+// Sent calls done as soon as there is room for more: what is kept here is on
+// its way to the client, or goes back to where it came from.
+func (k *keeper) Sent(done func(ok bool)) {
+	if k.state&over != 0 {
+		done(false)
+		return
+	}
+	k.sents = append(k.sents, done)
+	k.env.Loop.Post(k.makeRoom)
+}
+
+func (k *keeper) makeRoom() {
+	for len(k.sents) > 0 && (k.queue.size() <= pace || k.state&over != 0) {
+		done := k.sents[0]
+		if k.sents = k.sents[1:]; len(k.sents) == 0 {
+			k.sents = nil
+		}
+		done(true)
+	}
+}
