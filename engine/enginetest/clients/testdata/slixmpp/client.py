@@ -1,0 +1,173 @@
+"""A client on slixmpp, told what to do by lines of JSON on standard input.
+
+Every line of output is one event. Package clients has the vocabulary.
+"""
+import asyncio
+import json
+import ssl
+import sys
+
+import slixmpp
+from slixmpp.exceptions import IqError, IqTimeout
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import MatchXPath
+
+VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+
+def say(event, **fields):
+    print(json.dumps({"event": event, **fields}), flush=True)
+
+
+class Client(slixmpp.ClientXMPP):
+    def __init__(self, cmd):
+        super().__init__(cmd["jid"], cmd["password"], sasl_mech=cmd.get("mechanism") or None)
+        self.auto_authorize = None
+        self.auto_subscribe = False
+        self.ca_certs = cmd["ca"]
+        self.default_port = cmd["port"]  # of what the resolver finds
+        if cmd.get("tls"):
+            self.ssl_context.minimum_version = VERSIONS[cmd["tls"]]
+            self.ssl_context.maximum_version = VERSIONS[cmd["tls"]]
+        for plugin in ("xep_0030", "xep_0092", "xep_0199", "xep_0203"):
+            self.register_plugin(plugin)
+        if cmd["do"] == "register":
+            self.register_plugin("xep_0077")
+            self._always_send_everything = True  # else 1.8 holds the registration back until login
+            self.add_event_handler("register", self.register_account)
+        self.over = asyncio.get_running_loop().create_future()
+        self.add_event_handler("session_start", self.online)
+        self.add_event_handler("failed_auth", self.refused)
+        self.add_event_handler("failed_all_auth", lambda _: self.end())
+        self.add_event_handler("disconnected", lambda _: self.end())
+        self.register_handler(Callback("m", MatchXPath("{jabber:client}message"), self.message_came))
+        self.register_handler(Callback("p", MatchXPath("{jabber:client}presence"), self.presence_came))
+        self.condition = ""
+
+    async def login(self, cmd):
+        self.connect((cmd["domain"], cmd["port"]), use_ssl=cmd["direct"], force_starttls=not cmd["direct"])
+        await self.over
+
+    def online(self, _):
+        say("online", jid=self.boundjid.full, tls=self.socket.version(), mechanism=self["feature_mechanisms"].mech.name)
+        if not self.over.done():
+            self.over.set_result(None)
+
+    def refused(self, failure):
+        self.condition = failure["condition"]
+
+    def end(self):
+        if not self.over.done():
+            say("refused", condition=self.condition)
+            self.over.set_result(None)
+
+    async def register_account(self, _):
+        iq = self.Iq(stype="set")
+        iq["register"]["username"] = self.boundjid.user
+        iq["register"]["password"] = self.password
+        try:
+            await iq.send()
+            say("registered")
+        except IqError as e:
+            say("refused", condition=e.condition)
+            self.over.set_result(None)
+            self.disconnect()
+
+    def message_came(self, m):
+        say("message", **{"from": m["from"].full}, type=m["type"], body=m["body"],
+            stamp=m.xml.find("{urn:xmpp:delay}delay") is not None, condition=m["error"]["condition"] if m["type"] == "error" else "")
+
+    def presence_came(self, p):
+        kind = p.xml.get("type", "")
+        say("presence", **{"from": p["from"].full}, type=kind, show=p.xml.findtext("{jabber:client}show") or "", status=p["status"])
+
+
+client = None
+
+
+async def login(cmd):
+    global client
+    client = Client(cmd)
+    await client.login(cmd)
+
+
+async def presence(cmd):
+    client.send_presence(pto=cmd.get("to") or None, ptype=cmd.get("type") or None,
+                         pshow=cmd.get("show") or None, pstatus=cmd.get("status") or None)
+
+
+async def send(cmd):
+    for i in range(cmd["n"]):
+        client.send_message(mto=cmd["to"], mbody=f"{cmd['body']} {i}", mtype="chat")
+
+
+async def ping(cmd):
+    await client["xep_0199"].send_ping(cmd["to"], timeout=30)
+    say("pong")
+
+
+async def roster(cmd):
+    await client.get_roster(timeout=30)
+    items = {jid: {"name": client.client_roster[jid]["name"], "subscription": client.client_roster[jid]["subscription"]}
+             for jid in client.client_roster.keys() if jid != client.boundjid.bare}
+    say("roster", items=items)
+
+
+async def roster_set(cmd):
+    await client.update_roster(cmd["to"], name=cmd["name"], groups=["Friends"], timeout=30)
+    say("done")
+
+
+async def roster_remove(cmd):
+    await client.del_roster_item(cmd["to"])
+    client.client_roster._jids.pop(cmd["to"], None)
+    say("done")
+
+
+async def disco(cmd):
+    info = (await client["xep_0030"].get_info(cmd["to"], timeout=30))["disco_info"]
+    say("info", features=sorted(info["features"]), identities=[f"{i[0]}/{i[1]}" for i in info["identities"]])
+
+
+async def version(cmd):
+    v = (await client["xep_0092"].get_version(cmd["to"], timeout=30))["software_version"]
+    say("version", name=v["name"])
+
+
+async def change(cmd):
+    """Changes the own password, or with none removes the account."""
+    client.register_plugin("xep_0077")
+    if cmd["password"]:
+        await client["xep_0077"].change_password(cmd["password"], timeout=30)
+    else:
+        await client["xep_0077"].cancel_registration(timeout=30)
+    say("done")
+
+
+async def logout(cmd):
+    await client.disconnect()
+    say("offline")
+
+
+COMMANDS = {
+    "login": login, "register": login, "presence": presence, "send": send, "ping": ping,
+    "roster": roster, "roster-set": roster_set, "roster-remove": roster_remove,
+    "disco": disco, "version": version, "change": change, "logout": logout,
+}
+
+
+async def main():
+    loop = asyncio.get_running_loop()
+    lines = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    async for line in lines:
+        cmd = json.loads(line)
+        try:
+            await COMMANDS[cmd["do"]](cmd)
+        except IqError as e:
+            say("error", condition=e.condition)
+        except IqTimeout:
+            say("error", condition="timeout")
+
+
+asyncio.run(main())
