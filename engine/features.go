@@ -16,8 +16,8 @@ import (
 	"meerkat/engine/feature/register"
 	"meerkat/engine/feature/rosters"
 	"meerkat/engine/feature/session"
-	"meerkat/engine/feature/version"
 	"meerkat/engine/feature/sm"
+	"meerkat/engine/feature/version"
 )
 
 // features are all there are. The order of stages is in order.go.
@@ -51,18 +51,13 @@ func newFeatures(cfg *config.Config, loops int, release string, started time.Tim
 		f.last,
 		reg,
 	}
-	f.list = append(f.list, disco.New(f.list))
-	f.preAuth = []feature.PreAuth{preReg}
-	block, blocks := blocking.New(&flags)
-	f.blocking = blocks
-	f.list = append(f.list, block)
 	managed, _ := sm.New()
 	f.list = append(f.list, managed)
+	f.list = append(f.list, disco.New(f.list))
+	f.preAuth = []feature.PreAuth{preReg}
 	return f
 }
 
-// stream is what the features add to the stream features.
-func (f *features) stream() []feature.StreamFeature {
 // resume is how sessions are resumed.
 func (f *features) resume() *feature.Resumer {
 	for i := range f.list {
@@ -73,6 +68,8 @@ func (f *features) resume() *feature.Resumer {
 	return nil
 }
 
+// stream is what the features add to the stream features.
+func (f *features) stream() []feature.StreamFeature {
 	var s []feature.StreamFeature
 	for i := range f.list {
 		s = append(s, f.list[i].Stream...)

@@ -54,6 +54,10 @@ type Session struct {
 	holds    int32
 	directed []string
 
+	// Received counts the stanzas the client has sent, as XEP-0198 §4 does: from
+	// stream management on, modulo 2^32.
+	Received uint32
+
 	// Unsettled has bit i mod 64 set if loop i may still be storing what this
 	// session sent; a reply that means "done" waits for it.
 	Unsettled uint64
@@ -61,10 +65,6 @@ type Session struct {
 }
 
 // Available reports whether the session has sent initial presence
-	// Received counts the stanzas the client has sent, as XEP-0198 §4 does: from
-	// stream management on, modulo 2^32.
-	Received uint32
-
 // (RFC 6121 §4.2) and not unavailable since.
 func (s *Session) Available() bool { return s.Presence != nil }
 

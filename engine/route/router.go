@@ -115,18 +115,18 @@ func (r *Router) Send(to jid.JID, b []byte) {
 	r.dispatch(to, p, true)
 }
 
-// SendFor is Send for something that s began: an answer to s waits for it.
-func (r *Router) SendFor(s *account.Session, to jid.JID, b []byte) {
-	s.Unsettled |= 1 << (r.home(to).env.Loop.Index & 63)
-	r.Send(to, b)
-}
-
 // Redeliver takes s to an account of this loop, again. See feature.Router.
 func (r *Router) Redeliver(s *stanza.Stanza) {
 	p := loop.NewPacket()
 	p.Kind = kindAgain
 	p.B = s.Append(p.B[:0])
 	r.post(r, p)
+}
+
+// SendFor is Send for something that s began: an answer to s waits for it.
+func (r *Router) SendFor(s *account.Session, to jid.JID, b []byte) {
+	s.Unsettled |= 1 << (r.home(to).env.Loop.Index & 63)
+	r.Send(to, b)
 }
 
 // dispatch sends p to to's loop. p is freed, or answered, if that is not ours.

@@ -88,14 +88,14 @@ type message struct {
 
 // delayed returns s with a delay element behind what the server says in it.
 func delayed(c *feature.Ctx, s *stanza.Stanza) []byte {
+	if s.Again {
+		return s.Append(nil)
+	}
 	d := *s
 	d.Tail = append(d.Tail[:len(d.Tail):len(d.Tail)], stamp(c.Owner.Domain(), c.Now())...)
 	return d.Append(nil)
 }
 
-	if s.Again {
-		return s.Append(nil)
-	}
 func (f *Feature) store(env *feature.Env, owner jid.JID, m message) {
 	b, req := m.delayed, m.req
 	limits := &env.Config.Limits
