@@ -22,7 +22,7 @@ type Limits struct {
 // Largest values a Limits may hold.
 const (
 	MaxBytes = 1<<24 - 1
-	MaxDepth = 1<<16 - 1
+	MaxDepth = 1<<15 - 1
 )
 
 // Kind is what Parser.Next found.
