@@ -2,6 +2,7 @@ package engine
 
 import (
 	"meerkat/engine/feature"
+	"meerkat/engine/feature/offline"
 	"meerkat/engine/route"
 )
 
@@ -11,6 +12,7 @@ import (
 // outbound is what a message from one of our sessions passes.
 func (f *features) outbound() []feature.Stage {
 	return []feature.Stage{
+		offline.Genuine,    // first: no stamps in the server's name
 		f.carbons.Outbound, // to the sender's other sessions
 	}
 }
@@ -27,6 +29,7 @@ func (f *features) inbound() []feature.Stage {
 // presenceOut is what presence from one of our sessions passes.
 func (f *features) presenceOut() []feature.Stage {
 	return []feature.Stage{
+		offline.Genuine,        // no stamps in the server's name
 		f.presence.PresenceOut, // state, broadcast, subscriptions
 		f.last.PresenceOut,     // the time of a logout
 		f.kept.PresenceOut,     // messages kept for who has just come

@@ -4,6 +4,7 @@ import (
 	"meerkat/engine/account"
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
+	"meerkat/engine/stanza"
 	"meerkat/store"
 )
 
@@ -46,6 +47,9 @@ func (d *drain) next() {
 	d.env.WhenSettled(func() {
 		switch {
 		case !d.current():
+		case !takes(d.session):
+			d.after = d.another()
+			d.end()
 		case !d.give():
 			d.session.Sink.Sent(d.sent)
 		case d.behind > there: // stored since then, so perhaps not there yet
@@ -147,10 +151,35 @@ func (d *drain) end() {
 	}
 	d.spill()
 	delete(d.f.drains[d.env.Shard()], d.owner.String())
-	if d.after != nil && d.after.Available() {
+	if d.after != nil && takes(d.after) {
 		d.f.start(d.env, d.owner, d.after)
 	}
 }
+
+// another returns a session that takes messages, and not this drain's, or nil.
+func (d *drain) another() *account.Session {
+	a := d.session.Account
+	for _, s := range a.Sessions {
+		if s != d.session && takes(s) {
+			return s
+		}
+	}
+	return nil
+}
+
+// toOthers delivers s to those resources that a bare JID's messages are for
+// (RFC 6121 §8.5.2.1.1), but one.
+func toOthers(c *feature.Ctx, s *stanza.Stanza, but *account.Session) {
+	for _, o := range c.Account.Sessions {
+		if o != but && takes(o) {
+			b := s.Append(c.Scratch())
+			o.Sink.Write(b)
+			c.Keep(b)
+		}
+	}
+}
+
+func takes(s *account.Session) bool { return s.Available() && s.Priority >= 0 }
 
 // unbound ends the drain of a session that is gone.
 func (f *Feature) unbound(c *feature.Ctx) {
@@ -158,13 +187,7 @@ func (f *Feature) unbound(c *feature.Ctx) {
 	if d == nil || d.session != c.Session && d.after != c.Session {
 		return
 	}
-	d.after = nil
-	for _, s := range c.Account.Sessions {
-		if s.Available() && s.Priority >= 0 && s != d.session {
-			d.after = s
-			break
-		}
-	}
+	d.after = d.another()
 	if d.session == c.Session {
 		d.end()
 	}

@@ -17,18 +17,21 @@ const (
 const hints = "urn:xmpp:hints"
 
 // judge follows XEP-0160 §3 and the hints of XEP-0334: normal and chat messages
-// are kept, unless they say nothing that lasts.
+// are kept, unless they say nothing that lasts. no-permanent-store is about
+// archives (§4.1 there): who is away may still get the message.
 func judge(s *stanza.Stanza) worth {
 	if s.Type != stanza.Normal && s.Type != stanza.Chat {
 		return transient
 	}
-	if !says(s.Elem) {
-		return worthless
+	switch {
+	case s.Elem.Child("no-store", hints).OK():
+		if says(s.Elem) {
+			return transient
+		}
+	case says(s.Elem), s.Elem.Child("store", hints).OK():
+		return lasting
 	}
-	if s.Elem.Child("no-store", hints).OK() || s.Elem.Child("no-permanent-store", hints).OK() {
-		return transient
-	}
-	return lasting
+	return worthless
 }
 
 // says reports whether a message has anything but chat states (XEP-0085),

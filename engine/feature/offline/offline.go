@@ -69,13 +69,17 @@ func (f *Feature) Keep(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 }
 
 // Spool is a stage before delivery: while stored messages are being given to a
-// session, new ones wait behind them, so that all come in order.
+// session, new ones for it wait behind them, so that all come in order. The
+// account's other resources need not wait.
 func (f *Feature) Spool(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 	d := f.drains[c.Shard()][c.Owner.String()]
 	if d == nil || d.live || s.To.IsFull() && s.To != d.session.JID || judge(s) != lasting {
 		return feature.Continue
 	}
 	d.hold(message{s.Append(nil), delayed(c, s), c.Later(s)})
+	if !s.To.IsFull() {
+		toOthers(c, s, d.session)
+	}
 	return feature.Done
 }
 
@@ -86,7 +90,8 @@ type message struct {
 	req     *feature.Request
 }
 
-// delayed returns s with a delay element behind what the server says in it.
+// delayed returns s with a delay element behind what the server says in it. What
+// comes again has one.
 func delayed(c *feature.Ctx, s *stanza.Stanza) []byte {
 	if s.Again {
 		return s.Append(nil)
@@ -138,7 +143,7 @@ func (f *Feature) presence(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 		return feature.Continue
 	}
 	switch {
-	case !c.Session.Available() || c.Session.Priority < 0:
+	case !takes(c.Session):
 		c.Session.Clear(f.drained)
 	case !c.Session.Has(f.drained):
 		c.Session.Set(f.drained)
