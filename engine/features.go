@@ -6,6 +6,7 @@ import (
 	"meerkat/engine/account"
 	"meerkat/engine/config"
 	"meerkat/engine/feature"
+	"meerkat/engine/feature/blocking"
 	"meerkat/engine/feature/carbons"
 	"meerkat/engine/feature/disco"
 	"meerkat/engine/feature/entitytime"
@@ -22,6 +23,7 @@ import (
 
 // features are all there are. The order of stages is in order.go.
 type features struct {
+	blocking *blocking.Feature
 	carbons  *carbons.Feature
 	offline  *offline.Feature
 	presence feature.Feature
@@ -51,6 +53,9 @@ func newFeatures(cfg *config.Config, loops int, release string, started time.Tim
 		f.last,
 		reg,
 	}
+	block, blocks := blocking.New(&flags)
+	f.blocking = blocks
+	f.list = append(f.list, block)
 	managed, _ := sm.New()
 	f.list = append(f.list, managed)
 	f.list = append(f.list, disco.New(f.list))

@@ -9,6 +9,11 @@ import (
 // The way of every stanza through the features. The order is written here and
 // nowhere else.
 
+// filterOut is what every stanza to somebody else passes first, filterIn what
+// every one from somebody passes.
+func (f *features) filterOut() []feature.Stage { return []feature.Stage{f.blocking.FilterOut} }
+func (f *features) filterIn() []feature.Stage  { return []feature.Stage{f.blocking.FilterIn} }
+
 // outbound is what a message from one of our sessions passes.
 func (f *features) outbound() []feature.Stage {
 	return []feature.Stage{

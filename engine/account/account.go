@@ -3,7 +3,10 @@
 // is locked. It knows nothing of features.
 package account
 
-import "meerkat/engine/jid"
+import (
+	"meerkat/engine/jid"
+	"meerkat/engine/stanza"
+)
 
 // Sink is what a session writes to: the stream, a detached queue. Once the
 // stream has ended its methods do nothing, and Sent reports false.
@@ -49,7 +52,11 @@ type Session struct {
 	// Interested has asked for the roster and gets its pushes (RFC 6121 §2.2).
 	Interested bool
 
-	Slots    Slots
+	Slots Slots
+	// Refuses, if not nil, tells stanzas for the account that this session does
+	// not want (XEP-0016 §2.2: its active list).
+	Refuses func(s *stanza.Stanza) bool
+
 	flags    uint32
 	holds    int32
 	directed []string
@@ -67,6 +74,9 @@ type Session struct {
 // Available reports whether the session has sent initial presence
 // (RFC 6121 §4.2) and not unavailable since.
 func (s *Session) Available() bool { return s.Presence != nil }
+
+// Refused reports whether the session does not want st.
+func (s *Session) Refused(st *stanza.Stanza) bool { return s.Refuses != nil && s.Refuses(st) }
 
 // Hold keeps the client's next stanzas unread until Release, so that they are
 // handled after what the last one began (RFC 6120 §10.1). Holds nest.

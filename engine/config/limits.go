@@ -43,6 +43,7 @@ type Limits struct {
 	// What is kept.
 	OfflineMessages int  `toml:"offline_messages" default:"500" min:"1" max:"1000000000" zero:"no limit" reload:"live" doc:"Messages kept for an account that is away. The sender of one more hears resource-constraint."`
 	OfflineBytes    Size `toml:"offline_bytes" default:"10MiB" min:"1KiB" max:"1TiB" zero:"no limit" reload:"live" doc:"Bytes of messages kept for an account that is away."`
+	Blocklist       int  `toml:"blocklist" default:"1000" min:"1" max:"100000" zero:"no limit" reload:"live" doc:"Addresses that one account may block, and rules in one of its privacy lists."`
 	RosterItems     int  `toml:"roster_items" default:"2000" min:"1" max:"10000000" zero:"no limit" reload:"live" doc:"Contacts in one roster."`
 	DiskFree        Size `toml:"disk_free" default:"512MiB" min:"16MiB" max:"1PiB" zero:"no alarm" reload:"live" doc:"Free space on the disk of the data directory below which an alarm is raised."`
 }

@@ -42,10 +42,10 @@ type Router interface {
 	Send(to jid.JID, b []byte)
 	// SendFor is Send for something that s began: an answer to s waits for it.
 	SendFor(s *account.Session, to jid.JID, b []byte)
-	// Spread sends presence, bytes without to, from one of our accounts to
+	// Spread sends presence of s, bytes without to, to those that may see it of
 	// many bare JIDs, one packet a loop. each calls yield for every target, with
 	// how it is meant: ops of package route.
-	Spread(b []byte, each func(yield func(bare []byte, op Op)))
+	Spread(s *account.Session, b []byte, each func(yield func(bare []byte, op Op)))
 	// Remove ends an account of this loop: its sessions, all that is stored,
 	// its contacts' view of it. done runs when that is stored, before the
 	// sessions are closed.
@@ -148,6 +148,16 @@ func (c *Ctx) Fail(q *stanza.Stanza, cond stanza.Condition, text string) {
 		return
 	}
 	b := q.AppendError(c.Scratch(), cond, text)
+	c.answer(q.From, b)
+	c.Keep(b)
+}
+
+// FailWith is Fail with an application-specific condition (RFC 6120 §8.3.4).
+func (c *Ctx) FailWith(q *stanza.Stanza, cond stanza.Condition, specific func(b *xml.Builder)) {
+	if !q.Bounces() {
+		return
+	}
+	b := q.AppendErrorWith(c.Scratch(), cond, "", specific)
 	c.answer(q.From, b)
 	c.Keep(b)
 }

@@ -74,6 +74,9 @@ func (r *Router) deliver(s *stanza.Stanza) {
 		handle(c, s)
 		return
 	}
+	if run(r.FilterIn, c, s) == feature.Done {
+		return
+	}
 	switch s.Kind {
 	case stanza.Message:
 		run(r.Inbound, c, s)

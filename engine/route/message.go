@@ -108,7 +108,7 @@ func takesMessages(s *account.Session) bool { return s.Available() && s.Priority
 func writeAll(c *feature.Ctx, s *stanza.Stanza) {
 	b := s.Append(c.Scratch())
 	for _, to := range c.Account.Sessions {
-		if takesMessages(to) {
+		if takesMessages(to) && !to.Refused(s) {
 			to.Sink.Write(b)
 			delivered.Add(c.Shard(), int(stanza.Message)-1, 1)
 		}

@@ -41,6 +41,9 @@ func (r *Router) fromSession(s *account.Session, e xml.Elem) string {
 		return ""
 	}
 	received.Add(r.env.Shard(), int(st.Kind)-1, 1)
+	if !st.To.IsZero() && st.To.Bare() != c.Owner && run(r.FilterOut, c, st) == feature.Done {
+		return ""
+	}
 	switch st.Kind {
 	case stanza.Message:
 		r.sendMessage(c, st)

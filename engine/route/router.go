@@ -20,9 +20,15 @@ type Plan struct {
 	Hosts    map[string]bool // domains of accounts
 	services map[string]func(*feature.Ctx, *stanza.Stanza)
 
+	// FilterOut and FilterIn judge stanzas of every kind with an address of
+	// somebody else, before all other stages.
+	FilterOut, FilterIn   []feature.Stage
 	Outbound, PresenceOut []feature.Stage
 	Inbound, PresenceIn   []feature.Stage
 	Bound, Unbound        []func(*feature.Ctx)
+	// Hides returns what tells the contacts that may not see a session's presence,
+	// nil if all may.
+	Hides func(*feature.Env, *account.Session) func(bare []byte) bool
 
 	removed []func(*feature.Ctx) func()
 

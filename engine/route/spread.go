@@ -3,6 +3,7 @@ package route
 import (
 	"encoding/binary"
 
+	"meerkat/engine/account"
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
 	"meerkat/engine/loop"
@@ -10,12 +11,19 @@ import (
 	"meerkat/store"
 )
 
-// Spread sends presence b, without to, to many bare JIDs: serialised once, one
+// Spread sends presence b of s, without to, to many bare JIDs that may see it: serialised once, one
 // packet for each loop that has any of them. A packet's X is a list of targets:
 // op (1 byte), length (2 bytes, big endian), bare JID. Its N is all ops together.
-func (r *Router) Spread(b []byte, each func(yield func(bare []byte, op feature.Op))) {
+func (r *Router) Spread(s *account.Session, b []byte, each func(yield func(bare []byte, op feature.Op))) {
+	var hidden func([]byte) bool
+	if r.Hides != nil {
+		hidden = r.Hides(&r.env, s)
+	}
 	packets := make([]*loop.Packet, len(r.routers)) // rare enough to allocate
 	each(func(bare []byte, op feature.Op) {
+		if hidden != nil && hidden(bare) {
+			return
+		}
 		i := r.loops.ForBytes(bare).Index
 		if packets[i] == nil {
 			packets[i] = loop.NewPacket()

@@ -81,6 +81,12 @@ func (s *Stanza) Bounces() bool {
 // AppendError appends the error c in answer to s: addresses exchanged, id kept.
 // text may be "". Only who may answer s at all calls it: see Bounces.
 func (s *Stanza) AppendError(dst []byte, c Condition, text string) []byte {
+	return s.AppendErrorWith(dst, c, text, nil)
+}
+
+// AppendErrorWith is AppendError with an application-specific condition
+// (RFC 6120 §8.3.4), which specific builds.
+func (s *Stanza) AppendErrorWith(dst []byte, c Condition, text string, specific func(b *xml.Builder)) []byte {
 	var b xml.Builder
 	b.Reset(dst, Client)
 	s.startReply(&b, Error)
@@ -88,6 +94,9 @@ func (s *Stanza) AppendError(dst []byte, c Condition, text string) []byte {
 	b.Start(conditions[c].name, errorSpace).End()
 	if text != "" {
 		b.Start("text", errorSpace).Attr("xml:lang", "en").Text(text).End()
+	}
+	if specific != nil {
+		specific(&b)
 	}
 	return b.End().End().Bytes()
 }

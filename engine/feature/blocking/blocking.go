@@ -1,0 +1,236 @@
+// Package blocking keeps people apart: the blocking command (XEP-0191 1.3) and
+// privacy lists (XEP-0016 1.7) over one store. Who uses neither pays nothing.
+package blocking
+
+import (
+	"meerkat/engine/account"
+	"meerkat/engine/feature"
+	"meerkat/engine/jid"
+	"meerkat/engine/metric"
+	"meerkat/engine/roster"
+	"meerkat/engine/stanza"
+	"meerkat/store"
+	"meerkat/xml"
+)
+
+const (
+	space        = "urn:xmpp:blocking"
+	privacySpace = "jabber:iq:privacy"
+)
+
+var (
+	refusedIn = metric.NewCounter("meerkat_blocking_refused_in_total",
+		"Stanzas that a recipient's list refused.")
+	refusedOut = metric.NewCounter("meerkat_blocking_refused_out_total",
+		"Stanzas to somebody whom the sender's list refuses.")
+	limited = metric.NewCounter("meerkat_blocking_limited_total",
+		"Changes refused because of limits.blocklist.")
+)
+
+// Feature is blocking: requests, and filters for all stanzas.
+type Feature struct {
+	lists  account.Slot[lists]  // of accounts that have any, while they have sessions
+	active account.Slot[string] // of sessions: name of the active list, "" declines any
+	wants  account.Flag         // the session has asked for the blocklist
+	lister account.Flag         // the session has asked for privacy lists
+}
+
+// New returns the feature.
+func New(flags *account.Flags) (feature.Feature, *Feature) {
+	f := &Feature{
+		lists:  account.NewSlot[lists](flags),
+		active: account.NewSlot[string](flags),
+		wants:  flags.New("blocking"),
+		lister: flags.New("privacy"),
+	}
+	return feature.Feature{
+		Name:  "blocking",
+		Spec:  "XEP-0191, XEP-0016",
+		Disco: []string{space, privacySpace},
+		IQ: []feature.IQ{
+			feature.GetIQ(feature.Own, space, "blocklist", f.show),
+			feature.SetIQ(feature.Own, space, "block", f.block),
+			feature.SetIQ(feature.Own, space, "unblock", f.unblock),
+			feature.GetIQ(feature.Own, privacySpace, "query", f.get),
+			feature.SetIQ(feature.Own, privacySpace, "query", f.set),
+		},
+		Bound: f.bound,
+	}, f
+}
+
+// bound loads the lists with the account's first session.
+func (f *Feature) bound(c *feature.Ctx) {
+	if len(c.Account.Sessions) == 1 {
+		c.View(func(tx *store.Tx) { f.lists.Put(&c.Account.Slots, load(tx, c.Owner.String())) })
+	}
+	if hasActive(c.Account, f) {
+		c.Session.Refuses = f.refuses(c.Env, c.Session)
+	}
+}
+
+// show answers with the blocklist; from then on the session hears of changes.
+func (f *Feature) show(c *feature.Ctx, q *stanza.Stanza) {
+	c.Session.Set(f.wants)
+	jids := f.lists.Of(c.Account.Slots).blocked()
+	c.Result(q, func(b *xml.Builder) { appendItems(b, "blocklist", jids) })
+}
+
+func appendItems(b *xml.Builder, local string, jids []string) {
+	b.Start(local, space)
+	for _, j := range jids {
+		b.Start("item", "").Attr("jid", j).End()
+	}
+	b.End()
+}
+
+// targets reads the items of a command.
+func targets(e xml.Elem) (jids []string, c stanza.Condition) {
+	for it := e.First(); it.OK(); it = it.Next() {
+		if !it.Is("item", space) || it.Attr("jid") == nil {
+			return nil, stanza.BadRequest
+		}
+		j, err := jid.Parse(string(it.Attr("jid")))
+		if err != nil {
+			return nil, stanza.JIDMalformed
+		}
+		jids = append(jids, j.String())
+	}
+	return jids, stanza.OK
+}
+
+func (f *Feature) block(c *feature.Ctx, q *stanza.Stanza) {
+	jids, cond := targets(q.Payload())
+	if cond == stanza.OK && len(jids) == 0 {
+		cond = stanza.BadRequest
+	}
+	if cond != stanza.OK {
+		c.Fail(q, cond, "")
+		return
+	}
+	limit := c.Config.Limits.Blocklist
+	f.change(c, q, func(l *lists) (string, []string, error) {
+		fresh := l.block(jids)
+		if limit > 0 && len(l.fallback().Items) > limit {
+			limited.Add(metric.OffLoop, 1)
+			return "", nil, stanza.ResourceConstraint
+		}
+		return "block", fresh, nil
+	})
+}
+
+func (f *Feature) unblock(c *feature.Ctx, q *stanza.Stanza) {
+	jids, cond := targets(q.Payload())
+	if cond != stanza.OK {
+		c.Fail(q, cond, "")
+		return
+	}
+	f.change(c, q, func(l *lists) (string, []string, error) { return "unblock", l.unblock(jids), nil })
+}
+
+// change stores what edit does to the lists, then tells everybody: resources by
+// a push (XEP-0191 §3.3, §3.4), contacts by presence.
+func (f *Feature) change(c *feature.Ctx, q *stanza.Stanza, edit func(*lists) (string, []string, error)) {
+	env, owner, a, req := c.Env, c.Owner, c.Account, c.Later(q)
+	var l *lists
+	var what string
+	var jids []string
+	asked, _ := targets(q.Payload())
+	env.Update(func(tx *store.Tx) (err error) {
+		if l = load(tx, owner.String()); l == nil {
+			l = new(lists)
+		}
+		if what, jids, err = edit(l); err != nil {
+			return err
+		}
+		return l.save(tx, owner.String())
+	}, func(err error) {
+		if err != nil {
+			req.Error(err)
+			return
+		}
+		if what == "block" {
+			f.tell(env, a, jids, true) // while presence to them still passes
+		}
+		f.keep(a, l)
+		req.Result(nil)
+		f.push(env, a, what, asked)
+		f.pushList(env, a, l.Default, false)
+		if what == "unblock" {
+			f.tell(env, a, jids, false)
+		}
+	})
+}
+
+// keep makes l what the account's filters look at.
+func (f *Feature) keep(a *account.Account, l *lists) {
+	if len(l.Lists) == 0 {
+		l = nil
+	}
+	f.lists.Put(&a.Slots, l)
+}
+
+// push tells the sessions that have asked for the blocklist; no items at all say
+// that everybody is unblocked.
+func (f *Feature) push(e *feature.Env, a *account.Account, what string, jids []string) {
+	for _, s := range a.Sessions {
+		if s.Has(f.wants) {
+			pushIQ(e, s, func(b *xml.Builder) { appendItems(b, what, jids) })
+		}
+	}
+}
+
+func pushIQ(e *feature.Env, s *account.Session, payload func(b *xml.Builder)) {
+	var b xml.Builder
+	b.Reset(e.Scratch(), stanza.Client)
+	b.Start("iq", "").Attr("type", "set").Attr("id", "push").Attr("to", s.JID.String())
+	payload(&b)
+	out := b.End().Bytes()
+	s.Sink.Write(out)
+	e.Keep(out)
+}
+
+// tell sends unavailable presence to those just blocked, present presence to
+// those unblocked, as far as they get ours at all.
+func (f *Feature) tell(e *feature.Env, a *account.Account, jids []string, away bool) {
+	var contacts []jid.JID
+	e.View(func(tx *store.Tx) {
+		for it := range roster.Load(tx, a.JID.String()).All() {
+			j, err := jid.Parse(string(it.JID))
+			if err == nil && it.State&roster.From != 0 && anyMatches(jids, j) {
+				contacts = append(contacts, j)
+			}
+		}
+	})
+	for _, s := range a.Sessions {
+		for _, to := range contacts {
+			if s.Available() {
+				tellOne(e, s, to, away)
+			}
+		}
+	}
+}
+
+func anyMatches(jids []string, j jid.JID) bool {
+	for _, v := range jids {
+		if matches(v, j) {
+			return true
+		}
+	}
+	return false
+}
+
+func tellOne(e *feature.Env, s *account.Session, to jid.JID, away bool) {
+	if !away {
+		var doc xml.Doc
+		if p, err := doc.Parse(s.Presence, stanza.Client); err == nil {
+			e.Router.Send(to, p.AppendEdited(nil, stanza.Client, &xml.Edit{To: []byte(to.String())}))
+		}
+		return
+	}
+	var b xml.Builder
+	b.Reset(e.Scratch(), stanza.Client)
+	out := b.Start("presence", "").Attr("type", "unavailable").
+		Attr("from", s.JID.String()).Attr("to", to.String()).End().Bytes()
+	e.Router.Send(to, out)
+	e.Keep(out)
+}

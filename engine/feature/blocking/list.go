@@ -1,0 +1,227 @@
+package blocking
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"meerkat/engine/jid"
+	"meerkat/engine/roster"
+	"meerkat/engine/stanza"
+	"meerkat/store"
+)
+
+// doc has each account's lists, as JSON: they are few, small and seldom read.
+var doc = store.NewDoc("privacy")
+
+// lists are an account's privacy lists (XEP-0016). The blocklist of XEP-0191 is
+// part of the default one, so that the two cannot disagree.
+type lists struct {
+	Default string `json:"default,omitempty"` // name of the default list, "" is none
+	Lists   []list `json:"lists"`             // in order of name
+}
+
+// list is one of them.
+type list struct {
+	Name  string `json:"name"`
+	Items []item `json:"items"` // in order of Order
+}
+
+// kinds are what an item is about (XEP-0016 §2.1); none set means everything,
+// in both directions.
+type kinds uint8
+
+const (
+	messages kinds = 1 << iota // inbound
+	iqs                        // inbound
+	presenceIn
+	presenceOut
+)
+
+// item is one rule.
+type item struct {
+	Type  string `json:"type,omitempty"` // jid, group, subscription, or "" for everybody
+	Value string `json:"value,omitempty"`
+	Deny  bool   `json:"deny,omitempty"`
+	Order uint32 `json:"order"`
+	Kinds kinds  `json:"kinds,omitempty"`
+}
+
+// load reads an account's lists; nil if it has none.
+func load(tx *store.Tx, owner string) *lists {
+	v := doc.Get(tx, owner)
+	if v == nil {
+		return nil
+	}
+	l := new(lists)
+	if json.Unmarshal(v, l) != nil {
+		return nil
+	}
+	return l
+}
+
+// save stores them, or nothing if there are none.
+func (l *lists) save(tx *store.Tx, owner string) error {
+	if len(l.Lists) == 0 {
+		return doc.Delete(tx, owner)
+	}
+	v, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	return doc.Put(tx, owner, v)
+}
+
+// find returns the list of that name, nil if there is none.
+func (l *lists) find(name string) *list {
+	if l == nil || name == "" {
+		return nil
+	}
+	for i := range l.Lists {
+		if l.Lists[i].Name == name {
+			return &l.Lists[i]
+		}
+	}
+	return nil
+}
+
+// fallback returns the default list, nil if there is none.
+func (l *lists) fallback() *list {
+	if l == nil {
+		return nil
+	}
+	return l.find(l.Default)
+}
+
+// put adds a list or replaces the one of its name.
+func (l *lists) put(n list) {
+	i, found := slices.BinarySearchFunc(l.Lists, n.Name, func(a list, name string) int { return strings.Compare(a.Name, name) })
+	if found {
+		l.Lists[i] = n
+		return
+	}
+	l.Lists = slices.Insert(l.Lists, i, n)
+}
+
+// blocks reports whether i is an item of the blocklist (XEP-0191 §4).
+func (i *item) blocks() bool { return i.Type == "jid" && i.Deny && i.Kinds == 0 }
+
+// blocked returns the JIDs of the blocklist.
+func (l *lists) blocked() (jids []string) {
+	if d := l.fallback(); d != nil {
+		for i := range d.Items {
+			if d.Items[i].blocks() {
+				jids = append(jids, d.Items[i].Value)
+			}
+		}
+	}
+	return jids
+}
+
+// block adds JIDs to the front of the default list, which is made if need be,
+// and returns those that were not in it.
+func (l *lists) block(jids []string) (fresh []string) {
+	d := l.fallback()
+	if d == nil {
+		l.Default = "blocklist"
+		l.put(list{Name: l.Default})
+		d = l.fallback()
+	}
+	had := l.blocked()
+	for _, j := range jids {
+		if !slices.Contains(had, j) && !slices.Contains(fresh, j) {
+			fresh = append(fresh, j)
+			d.Items = slices.Insert(d.Items, 0, item{Type: "jid", Value: j, Deny: true})
+		}
+	}
+	d.renumber()
+	return fresh
+}
+
+// unblock takes JIDs off, all if none are named, and returns those that were on.
+func (l *lists) unblock(jids []string) (gone []string) {
+	d := l.fallback()
+	if d == nil {
+		return nil
+	}
+	d.Items = slices.DeleteFunc(d.Items, func(i item) bool {
+		out := i.blocks() && (len(jids) == 0 || slices.Contains(jids, i.Value))
+		if out {
+			gone = append(gone, i.Value)
+		}
+		return out
+	})
+	return gone
+}
+
+// renumber keeps orders unique behind an insertion at the front.
+func (d *list) renumber() {
+	for i := range d.Items {
+		d.Items[i].Order = uint32(i + 1)
+	}
+}
+
+// who is what rules look at of somebody else.
+type who struct {
+	jid    jid.JID
+	kind   kinds // the bit that this stanza is
+	roster func() (roster.Contact, bool)
+}
+
+// denies reports what the first item that fits says; without any, all is
+// allowed (XEP-0016 §2.1).
+func (d *list) denies(w *who) bool {
+	if d == nil {
+		return false
+	}
+	for i := range d.Items {
+		if it := &d.Items[i]; (it.Kinds == 0 || it.Kinds&w.kind != 0) && it.fits(w) {
+			return it.Deny
+		}
+	}
+	return false
+}
+
+func (i *item) fits(w *who) bool {
+	switch i.Type {
+	case "":
+		return true
+	case "jid":
+		return matches(i.Value, w.jid)
+	}
+	it, ok := w.roster()
+	if i.Type == "subscription" {
+		if !ok {
+			return i.Value == "none"
+		}
+		return it.State.Subscription() == i.Value
+	}
+	return ok && slices.Contains(it.Groups, i.Value)
+}
+
+// matches follows XEP-0191 §5: user@domain/resource, user@domain,
+// domain/resource, domain.
+func matches(value string, j jid.JID) bool {
+	if value == j.String() || value == j.BareString() || value == j.Domain() {
+		return true
+	}
+	domain, resource, ok := strings.Cut(value, "/")
+	return ok && !strings.Contains(domain, "@") && domain == j.Domain() && resource == j.Resource()
+}
+
+// kindOf returns the bit of a stanza; 0 has no bit of its own: what goes out and
+// is no presence.
+func kindOf(s *stanza.Stanza, out bool) kinds {
+	switch {
+	case s.Kind == stanza.Presence && (s.Type == stanza.Available || s.Type == stanza.Unavailable):
+		if out {
+			return presenceOut
+		}
+		return presenceIn
+	case out || s.Kind == stanza.Presence:
+		return 0 // subscriptions are not "presence notifications" (XEP-0016 §2.9)
+	case s.Kind == stanza.Message:
+		return messages
+	}
+	return iqs
+}
