@@ -36,7 +36,7 @@ type features struct {
 
 func newFeatures(cfg *config.Config, loops int, release string, started time.Time) *features {
 	var flags account.Flags
-	f := &features{presence: presence.New(loops), last: last.New(started)}
+	f := &features{presence: presence.New(loops), last: last.New(&flags, started)}
 	f.kept, f.offline = offline.New(&flags, loops)
 	copies, copier := carbons.New(&flags)
 	f.carbons = copier

@@ -4,6 +4,8 @@ package register
 
 import (
 	"errors"
+	"net/netip"
+	"sync"
 	"time"
 
 	"meerkat/engine/auth"
@@ -29,13 +31,18 @@ var (
 		"Registrations refused because of limits.registrations_per_address.")
 )
 
-// feat counts registrations by address the way failed logins are counted.
-type feat struct{ throttle *auth.Throttle }
+// feat counts registrations by address the way failed logins are counted. All
+// loops share it: registrations are rare.
+type feat struct {
+	throttle *auth.Throttle
+	mu       sync.Mutex
+	busy     map[netip.Addr]bool // addresses that an account is being made for
+}
 
 // New returns the feature and what it answers before login. Whether strangers
 // may register is an option that a reload can change.
 func New(limits *config.Limits) (feature.Feature, feature.PreAuth) {
-	f := &feat{auth.NewThrottle(throttle(limits))}
+	f := &feat{throttle: auth.NewThrottle(throttle(limits)), busy: make(map[netip.Addr]bool)}
 	return feature.Feature{
 		Name:  "register",
 		Spec:  "XEP-0077",
@@ -87,22 +94,60 @@ func (f *feat) create(c *feature.PreAuthCtx, q *stanza.Stanza) {
 		c.Fail(q, stanza.NotAcceptable, "a name and a password are needed")
 		return
 	}
-	f.throttle.SetOptions(throttle(&c.Config.Limits))
-	if f.throttle.Blocked(c.Remote, c.Now()) {
+	if !f.begin(c) {
 		limited.Add(c.Shard(), 1)
 		c.Fail(q, stanza.ResourceConstraint, "too many accounts were made from your address; try again later")
 		return
 	}
 	req := c.Later(q)
+	refuse := func(cond stanza.Condition, text string) {
+		f.end(c)
+		req.Fail(cond, text)
+	}
 	derive(c.Env, password, func(creds auth.Credentials, err error) {
 		if err != nil {
-			req.Fail(stanza.NotAcceptable, err.Error())
+			refuse(stanza.NotAcceptable, err.Error())
 			return
 		}
 		c.Update(func(tx *store.Tx) error { return c.Users.Create(tx, user, &creds) }, func(err error) {
 			f.created(c, req, user, err)
+			f.end(c)
 		})
-	}, func() { req.Fail(stanza.ResourceConstraint, "") })
+	}, func() { refuse(stanza.ResourceConstraint, "") })
+}
+
+// begin reports whether c's address may make an account now: one at a time, or
+// many at once would all find the limit not reached.
+func (f *feat) begin(c *feature.PreAuthCtx) bool {
+	limits := &c.Config.Limits
+	f.throttle.SetOptions(throttle(limits))
+	if limits.RegistrationsPerAddress <= 0 {
+		return true
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	addr := network(c.Remote)
+	if f.busy[addr] || f.throttle.Blocked(c.Remote, c.Now()) {
+		return false
+	}
+	f.busy[addr] = true
+	return true
+}
+
+// end is the end of what begin allowed.
+func (f *feat) end(c *feature.PreAuthCtx) {
+	f.mu.Lock()
+	delete(f.busy, network(c.Remote))
+	f.mu.Unlock()
+}
+
+// network is what counts as one address: for IPv6 its /64.
+func network(a netip.Addr) netip.Addr {
+	if a = a.Unmap().WithZone(""); a.Is4() {
+		return a
+	}
+	p, _ := a.Prefix(64) // fails only for other bit counts
+	return p.Addr()
 }
 
 func (f *feat) created(c *feature.PreAuthCtx, req *feature.PreAuthRequest, user jid.JID, err error) {

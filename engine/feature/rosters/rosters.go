@@ -104,6 +104,9 @@ func set(c *feature.Ctx, q *stanza.Stanza) {
 	limit := env.Config.Limits.RosterItems
 	var ch roster.Change
 	env.Update(func(tx *store.Tx) (err error) {
+		if !env.Users.Exists(tx, owner) { // removed meanwhile
+			return stanza.NotAllowed
+		}
 		if it.remove {
 			ch, err = roster.Remove(tx, owner.String(), it.jid.String())
 			return err
@@ -156,19 +159,21 @@ func read(query xml.Elem) (it item, c stanza.Condition) {
 }
 
 // part tells a removed contact that all is over (RFC 6121 §2.5.2), by the state
-// the two were in.
+// the two were in. Who saw our resources sees them go.
 func part(e *feature.Env, owner, contact jid.JID, was roster.State) {
 	if was&(roster.To|roster.Ask) != 0 {
 		send(e, owner, contact, stanza.Unsubscribe)
 	}
 	if was&(roster.From|roster.In) != 0 {
 		send(e, owner, contact, stanza.Unsubscribed)
-		if a := e.Accounts.Get(owner.String()); a != nil {
-			for _, s := range a.Sessions {
-				if s.Available() {
-					send(e, s.JID, contact, stanza.Unavailable)
-				}
-			}
+	}
+	a := e.Accounts.Get(owner.String())
+	if a == nil || was&roster.From == 0 {
+		return
+	}
+	for _, s := range a.Sessions {
+		if s.Available() {
+			send(e, s.JID, contact, stanza.Unavailable)
 		}
 	}
 }
