@@ -13,3 +13,8 @@ var hasAVX2 = cpu.X86.HasAVX2
 //
 //go:noescape
 func classifyAVX2(dst *uint64, stride uintptr, src unsafe.Pointer, blocks int)
+
+// marksAVX2 is marksGo for processors with AVX2.
+//
+//go:noescape
+func marksAVX2(dst *[4]uint64, src unsafe.Pointer, blocks int)

@@ -99,3 +99,54 @@ loop:
 	JNZ          loop
 	VZEROUPPER
 	RET
+
+DATA marks<>+0(SB)/4, $0x22273e3c // < > ' "
+GLOBL marks<>(SB), RODATA|NOPTR, $4
+
+// func marksAVX2(dst *[4]uint64, src unsafe.Pointer, blocks int)
+TEXT ·marksAVX2(SB), NOSPLIT, $0-24
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         blocks+16(FP), CX
+	VPBROADCASTB marks<>+0(SB), Y8
+	VPBROADCASTB marks<>+1(SB), Y9
+	VPBROADCASTB marks<>+2(SB), Y10
+	VPBROADCASTB marks<>+3(SB), Y11
+
+next:
+	VMOVDQU      0(SI), Y0
+	VPCMPEQB     Y8, Y0, Y1
+	VPCMPEQB     Y9, Y0, Y2
+	VPCMPEQB     Y10, Y0, Y3
+	VPCMPEQB     Y11, Y0, Y4
+	VPMOVMSKB    Y1, R8
+	VPMOVMSKB    Y2, R9
+	VPMOVMSKB    Y3, R10
+	VPMOVMSKB    Y4, R11
+	VMOVDQU      32(SI), Y0
+	VPCMPEQB     Y8, Y0, Y1
+	VPCMPEQB     Y9, Y0, Y2
+	VPCMPEQB     Y10, Y0, Y3
+	VPCMPEQB     Y11, Y0, Y4
+	VPMOVMSKB    Y1, R12
+	VPMOVMSKB    Y2, R13
+	VPMOVMSKB    Y3, AX
+	VPMOVMSKB    Y4, BX
+	SHLQ         $32, R12
+	ORQ          R12, R8
+	SHLQ         $32, R13
+	ORQ          R13, R9
+	SHLQ         $32, AX
+	ORQ          AX, R10
+	SHLQ         $32, BX
+	ORQ          BX, R11
+	MOVQ         R8, 0(DI)
+	MOVQ         R9, 8(DI)
+	MOVQ         R10, 16(DI)
+	MOVQ         R11, 24(DI)
+	ADDQ         $64, SI
+	ADDQ         $32, DI
+	DECQ         CX
+	JNZ          next
+	VZEROUPPER
+	RET

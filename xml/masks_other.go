@@ -10,3 +10,5 @@ var hasAVX2 = false
 func classifyAVX2(dst *uint64, stride uintptr, src unsafe.Pointer, blocks int) {
 	classifyGo(dst, stride, src, blocks)
 }
+
+func marksAVX2(dst *[4]uint64, src unsafe.Pointer, blocks int) { marksGo(dst, src, blocks) }

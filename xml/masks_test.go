@@ -17,6 +17,7 @@ func checkMasks(t *testing.T, b []byte) {
 	if both[0] != both[1] {
 		t.Fatalf("%q:\n%x\n%x", b, both[0], both[1])
 	}
+	checkMarks(t, b, min(blocks, jumpBlocks))
 	for i, c := range b[:min(blocks, stride)*block] {
 		for row, flag := range []uint8{isNameChar, isPlainAttr, isPlainText} {
 			got := both[0][row*stride+i/block]>>(i%block)&1 == 1
@@ -50,4 +51,22 @@ func TestMasksAgree(t *testing.T) {
 		in[i] = byte(i)
 	}
 	checkMasks(t, in[:])
+}
+
+// checkMarks compares both ways to mark with the bytes.
+func checkMarks(t *testing.T, b []byte, blocks int) {
+	var both [2][jumpBlocks]marks
+	in := unsafe.Pointer(unsafe.SliceData(b))
+	mark(&both[0][0], in, blocks)
+	marksGo(&both[1][0], in, blocks)
+	if both[0] != both[1] {
+		t.Fatalf("%q:\n%x\n%x", b, both[0], both[1])
+	}
+	for i, c := range b[:blocks*block] {
+		for row, mark := range "<>'\"" {
+			if got := both[0][i/block][row]>>(i%block)&1 == 1; got != (c == byte(mark)) {
+				t.Fatalf("byte %#x, mark %c: %v", c, mark, got)
+			}
+		}
+	}
 }

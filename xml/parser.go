@@ -231,7 +231,7 @@ func (p *Parser) frame(s *State, in []byte, q int, lim *Limits) (n int, done boo
 		far -= short
 	}
 	if far >= q+16 && isLittle {
-		if q, done, err = p.tree.masks.jump(s, in[:far], q, lim.Depth); done || err != 0 {
+		if q, done, err = s.jump(in[:far], q, lim.Depth); done || err != 0 {
 			return q, done, err
 		}
 	}
