@@ -69,6 +69,7 @@ type editor struct {
 	e   Elem
 	dst []byte
 	at  uint32 // in the input: what is before it is written
+	end uint32 // in the input: behind the last attribute
 }
 
 // AppendEdited is AppendTo with an edit. If e is in a content namespace
@@ -102,43 +103,42 @@ func (e Elem) inContent(x entry) bool {
 	return isContent(e.t.uri(x.ns()))
 }
 
-// attrs writes the start-tag up to where attributes can be added. It returns a
-// bit for each edited attribute that was there.
+// attrs writes the attributes that were there, edited, but for the last ones that
+// stay. It returns a bit for each edited attribute.
 func (w *editor) attrs(x entry, content bool, ed *Edit) (had uint) {
 	t := w.e.t
-	end := x.lo() + x.nameLen()
+	w.end = x.lo() + x.nameLen()
 	for j := w.e.i + 1; ; j++ {
 		x := t.tape[j]
 		if k := x.kind(); k != kindAttr && k != kindDecl {
-			break
+			return had
 		}
 		raw, off := t.raw(x)
-		end = off + uint32(len(raw)) + 1
+		w.end = off + uint32(len(raw)) + 1
 		if i := editOf(t, x); i < nEdits {
 			had |= 1 << i
 			if v := ed.value(i); v != nil {
-				w.replace(x, v)
+				w.replace(x, off, v)
 			}
 		} else if content && x.isDefault() {
 			w.remove(x)
 		}
 	}
-	if w.at < end {
-		w.upTo(end)
-	}
-	return had
 }
 
 // decls writes the declarations that the element needs where it goes.
 func (w *editor) decls(space string, content bool) {
 	if !content {
+		w.upTo(w.end)
 		w.dst = w.e.appendDecls(w.dst, space)
 		return
 	}
 	if !isContent(space) {
+		w.upTo(w.end)
 		w.dst = append(w.dst, " xmlns='"+nsClient+"'"...)
 	}
 	if w.e.t.prefixed {
+		w.upTo(w.end)
 		w.dst = w.e.appendPrefixes(w.dst)
 	}
 }
@@ -147,6 +147,7 @@ func (w *editor) decls(space string, content bool) {
 func (w *editor) added(had uint, ed *Edit) {
 	for i := range nEdits {
 		if v := ed.value(i); len(v) > 0 && had>>i&1 == 0 {
+			w.upTo(w.end)
 			w.dst = append(w.dst, editNames[i]...)
 			w.dst = append(AppendEscapedAttr(w.dst, v), '\'')
 		}
@@ -159,24 +160,22 @@ func (w *editor) upTo(off uint32) {
 	w.at = off
 }
 
-// replace writes v for the value of x.
-func (w *editor) replace(x entry, v []byte) {
+// replace writes v for the value of x, which begins at off and is the last so far.
+func (w *editor) replace(x entry, off uint32, v []byte) {
 	if len(v) == 0 {
 		w.remove(x)
 		return
 	}
-	raw, off := w.e.t.raw(x)
 	w.upTo(off)
 	w.dst = AppendEscapedAttr(w.dst, v)
-	w.at = off + uint32(len(raw))
+	w.at = w.end - 1
 }
 
-// remove leaves out x and the white space before it.
+// remove leaves out x, the last so far, and the white space before it.
 func (w *editor) remove(x entry) {
 	_, name := w.e.t.name(x)
 	w.upTo(w.e.t.skipBack(name))
-	raw, off := w.e.t.raw(x)
-	w.at = off + uint32(len(raw)) + 1
+	w.at = w.end
 }
 
 // children writes the rest, without what is skipped and with the tail.

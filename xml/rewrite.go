@@ -21,6 +21,7 @@ var clientName, serverName = []byte(nsClient), []byte(nsServer)
 func rewrite(w editor, ed Edit, space string) []byte {
 	t := w.e.t
 	r := rewriter{editor: w, ed: ed, t: t, space: space, target: clientName, open: t.frames[:0]}
+	r.at, r.end = 0, 0 // nothing is copied
 	r.root, r.outer = t.tape[w.e.i], t.defaultAt(w.e.i)
 	if space == nsServer {
 		r.target = serverName
