@@ -8,6 +8,7 @@ import (
 	"meerkat/engine/feature"
 	"meerkat/engine/feature/blocking"
 	"meerkat/engine/feature/carbons"
+	"meerkat/engine/feature/csi"
 	"meerkat/engine/feature/disco"
 	"meerkat/engine/feature/entitytime"
 	"meerkat/engine/feature/last"
@@ -55,7 +56,7 @@ func newFeatures(cfg *config.Config, loops int, release string, started time.Tim
 	}
 	block, blocks := blocking.New(&flags)
 	f.blocking = blocks
-	f.list = append(f.list, block)
+	f.list = append(f.list, block, csi.New())
 	managed, _ := sm.New()
 	f.list = append(f.list, managed)
 	f.list = append(f.list, disco.New(f.list))

@@ -1,0 +1,105 @@
+package csi
+
+import (
+	"meerkat/engine/account"
+	"meerkat/engine/stanza"
+	"meerkat/xml"
+)
+
+// maxHeld bounds what is held for one client, in bytes; beyond it all goes out.
+const maxHeld = 64 << 10
+
+// holder is the Sink of an inactive session.
+type holder struct {
+	inner account.Sink
+	shard int
+	queue [][]byte       // held stanzas, oldest first; nil where a later one took the place
+	at    map[string]int // index in queue by key
+	bytes int
+}
+
+// Write holds b back, or sends it behind what is held.
+func (h *holder) Write(b []byte) {
+	key := keyOf(b)
+	if key == "" || h.bytes+len(b) > maxHeld {
+		h.release()
+		h.inner.Write(b)
+		return
+	}
+	held.Add(h.shard, 1)
+	if i, ok := h.at[key]; ok {
+		saved.Add(h.shard, 1)
+		h.bytes -= len(h.queue[i])
+		h.queue[i] = nil
+	}
+	if h.at == nil {
+		h.at = make(map[string]int)
+	}
+	h.at[key] = len(h.queue)
+	h.queue = append(h.queue, append([]byte(nil), b...))
+	h.bytes += len(b)
+}
+
+// release sends all that is held.
+func (h *holder) release() {
+	if h.bytes == 0 {
+		return
+	}
+	wakes.Add(h.shard, 1)
+	for _, b := range h.queue {
+		if b != nil {
+			h.inner.Write(b)
+		}
+	}
+	h.queue, h.at, h.bytes = nil, nil, 0
+}
+
+func (h *holder) Pause()                      { h.inner.Pause() }
+func (h *holder) Resume()                     { h.inner.Resume() }
+func (h *holder) Kick(condition, text string) { h.inner.Kick(condition, text) }
+func (h *holder) Sent(done func(ok bool))     { h.inner.Sent(done) }
+func (h *holder) Inner() account.Sink         { return h.inner }
+func (h *holder) SetInner(s account.Sink)     { h.inner = s }
+
+var _ account.Wrapper = (*holder)(nil)
+
+// keyOf says what a stanza is the latest of: presence of its sender, chat state
+// of its sender, a node's event. "" is a stanza that cannot wait.
+func keyOf(b []byte) string {
+	var doc xml.Doc
+	e, err := doc.Parse(b, stanza.Client)
+	if err != nil {
+		return ""
+	}
+	from := string(e.Attr("from"))
+	switch string(e.Local()) {
+	case "presence":
+		if t := string(e.Attr("type")); t == "" || t == "unavailable" {
+			return "presence " + from
+		}
+	case "message":
+		return messageKey(e, from)
+	}
+	return ""
+}
+
+func messageKey(e xml.Elem, from string) string {
+	key := ""
+	for c := e.First(); c.OK(); c = c.Next() {
+		switch string(c.Space()) {
+		case "http://jabber.org/protocol/chatstates":
+			key = "state " + from
+		case "http://jabber.org/protocol/pubsub#event":
+			node := c.First().Attr("node")
+			key = "event " + from + " " + string(node)
+		case "urn:xmpp:hints", "urn:xmpp:delay":
+		case stanza.Client:
+			if string(c.Local()) != "thread" {
+				return ""
+			}
+		default:
+			return ""
+		}
+	}
+	return key
+}
