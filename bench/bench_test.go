@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"meerkat/bench/report"
 	"meerkat/engine"
 	"meerkat/engine/config"
+	"meerkat/engine/metric"
 	"meerkat/store"
 )
 
@@ -55,6 +57,7 @@ func serveEngine(path string) error {
 	if err := s.Start(); err != nil {
 		return err
 	}
+	go http.ListenAndServe(cfg.Metrics.Listen, metric.Handler())
 	waitForEnd()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -235,6 +238,13 @@ func TestTable(t *testing.T) {
 	const want = "| | Meerkat | Other |\n|---|---:|---:|\n| login, PLAIN, TLS none: CPU, median (us/login) | 200 | 400 (2.0x) |\n"
 	if out.String() != want {
 		t.Errorf("table\n%swant\n%s", out.String(), want)
+	}
+}
+
+func TestMetricsAreRead(t *testing.T) {
+	m, err := metrics(strings.NewReader("# HELP a b\n# TYPE a gauge\na 1.5e+06\nb{c=\"d e\"} 2\nc 3\n"))
+	if err != nil || m["a"] != 1.5e6 || m["c"] != 3 || len(m) != 2 {
+		t.Errorf("read %v, %v", m, err)
 	}
 }
 

@@ -46,6 +46,7 @@ func idle(fs *flag.FlagSet) func(*run) error {
 // weight is what was used at one time, in bytes.
 type weight struct {
 	server    proc.Mem
+	heap      int64 // of a server in Go, what is not collected yet included; 0: not known
 	kernel    int64
 	generator int64
 }
@@ -53,6 +54,13 @@ type weight struct {
 func (r *run) weigh(c *contender) (w weight, err error) {
 	if w.generator, err = c.fleet.rss(); err != nil {
 		return w, err
+	}
+	if c.metrics != "" {
+		m, err := scrape(c.metrics)
+		if err != nil {
+			return w, err
+		}
+		w.heap = int64(m["go_memstats_heap_alloc_bytes"])
 	}
 	if w.kernel, err = proc.Kernel(); err != nil || c.pid == 0 {
 		return w, err
@@ -66,6 +74,9 @@ func (r *run) weights(a, b weight, users int, most float64) {
 	r.figure("sessions", float64(users), "")
 	r.result.Limited("server RSS", each(b.server.RSS-a.server.RSS), "bytes/session", most)
 	r.figure("of it not from files", each(b.server.Anon-a.server.Anon), "bytes/session")
+	if b.heap > 0 {
+		r.figure("server heap, garbage and all", each(b.heap-a.heap), "bytes/session")
+	}
 	r.figure("server RSS before", float64(a.server.RSS)/1e6, "MB")
 	r.figure("server RSS after", float64(b.server.RSS)/1e6, "MB")
 	r.figure("server RSS at most", float64(b.server.Peak)/1e6, "MB")

@@ -20,6 +20,8 @@ type contender struct {
 	pid   int // 0: not known
 	job   load.Job
 	stop  func()
+
+	metrics string // host:port; "": not known
 }
 
 // settle is how long a new load runs before it is measured.
@@ -153,7 +155,7 @@ func (r *run) join(layout load.Layout, adjust func(*load.Target)) (*contender, e
 // meet starts the server, and makes a crowd for it that is offline.
 func (r *run) meet(layout load.Layout, adjust func(*load.Target)) (*contender, error) {
 	sub, err := r.subject(layout)
-	c := &contender{name: r.server.name, pid: sub.pid, stop: sub.stop}
+	c := &contender{name: r.server.name, pid: sub.pid, stop: sub.stop, metrics: sub.metrics}
 	if err != nil {
 		return c, err
 	}

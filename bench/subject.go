@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -15,6 +16,7 @@ import (
 // serverOptions say which server is measured.
 type serverOptions struct {
 	addr, direct string
+	metrics      string
 	pid          int
 	name         string
 	binary       string
@@ -24,6 +26,7 @@ type serverOptions struct {
 func (o *serverOptions) flags(fs *flag.FlagSet) {
 	fs.StringVar(&o.addr, "addr", "", "measure the server at this IPv4 host:port; without it one is started and seeded")
 	fs.StringVar(&o.direct, "direct", "", "its host:port for -tls direct")
+	fs.StringVar(&o.metrics, "metrics", "", "its host:port of Prometheus metrics, if it is a Go program, for its heap")
 	fs.IntVar(&o.pid, "pid", 0, "its process, for CPU and memory")
 	fs.StringVar(&o.name, "name", "Meerkat", "its name in the report")
 	fs.StringVar(&o.binary, "serve", "", "start this meerkat, not the one that is running now")
@@ -59,16 +62,17 @@ func (o *clientOptions) target(layout load.Layout) load.Target {
 
 // subject is the server under test.
 type subject struct {
-	target load.Target
-	pid    int // 0: not known
-	child  *proc.Child
-	dir    string // to be removed; "" if it is to be kept
+	target  load.Target
+	metrics string // host:port; "": not known
+	pid     int    // 0: not known
+	child   *proc.Child
+	dir     string // to be removed; "" if it is to be kept
 }
 
 // subject finds the server, or seeds and starts one. What it returns is to be
 // stopped, also beside an error.
 func (r *run) subject(layout load.Layout) (*subject, error) {
-	s := &subject{target: r.client.target(layout), pid: r.server.pid}
+	s := &subject{target: r.client.target(layout), pid: r.server.pid, metrics: r.server.metrics}
 	switch s.target.TLS {
 	case load.Plain, load.StartTLS:
 		s.target.Addr = r.server.addr
@@ -114,12 +118,12 @@ func (r *run) start(s *subject) error {
 	if s.child, err = r.serve("serve", "-config", path); err != nil {
 		return err
 	}
-	s.pid = s.child.PID
+	s.pid, s.metrics = s.child.PID, c.metrics
 	s.target.Addr = c.clear
 	if s.target.TLS == load.Direct {
 		s.target.Addr = c.direct
 	}
-	return s.child.Listening(s.target.Addr, time.Minute)
+	return errors.Join(s.child.Listening(s.target.Addr, time.Minute), s.child.Listening(s.metrics, time.Minute))
 }
 
 func (r *run) directory(s *subject) (dir string, err error) {

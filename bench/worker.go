@@ -27,7 +27,7 @@ type request struct {
 // answer is what it says on stdout.
 type answer struct {
 	Stats load.Stats
-	RSS   int64 // bytes of the worker, if it was to weigh itself
+	RSS   int64 // bytes of the worker's own, without its program, if it was to weigh itself
 	Err   string
 }
 
@@ -75,7 +75,7 @@ func serve(crowd **load.Crowd, req request) (a answer, err error) {
 		debug.FreeOSMemory()
 		var m proc.Mem
 		m, err = proc.Memory(os.Getpid())
-		a.RSS = m.RSS
+		a.RSS = m.Anon
 	}
 	return a, err
 }

@@ -153,7 +153,7 @@ func (l *loop) open(c *conn) {
 	if l.t.Pipeline && !l.mustStartTLS(c) {
 		l.sayAuth(c)
 		if l.t.Mech == "PLAIN" {
-			l.sayAfterAuth(c)
+			l.sayAfterAuth()
 		}
 	}
 }
@@ -220,7 +220,7 @@ func (l *loop) challenge(c *conn, el []byte) {
 	l.out = base64.StdEncoding.AppendEncode(l.out, []byte(answer))
 	l.out = append(l.out, "</response>"...)
 	if l.t.Pipeline {
-		l.sayAfterAuth(c)
+		l.sayAfterAuth()
 	}
 }
 
@@ -317,7 +317,8 @@ func (l *loop) sayAuth(c *conn) {
 	l.out = append(l.out, "</auth>"...)
 }
 
-func (l *loop) sayAfterAuth(*conn) {
+// sayAfterAuth is all that may be said before SASL has ended.
+func (l *loop) sayAfterAuth() {
 	l.sayHeader()
 	l.sayBind()
 	l.saySettle()

@@ -3,6 +3,7 @@ package load
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -151,7 +152,7 @@ func (l *loop) appendJID(dst []byte, c *conn, bare bool) []byte {
 		jid = fmt.Sprintf("%s@%s/%s", User(l.first+int(c.i)), l.t.Domain, l.t.Resource)
 		c.jid = jid
 	}
-	if slash := bytes.IndexByte([]byte(jid), '/'); bare && slash >= 0 {
+	if slash := strings.IndexByte(jid, '/'); bare && slash >= 0 {
 		jid = jid[:slash]
 	}
 	return append(dst, jid...)

@@ -1,0 +1,41 @@
+package bench
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// scrape reads the metrics without labels of a server (Prometheus's text
+// format) from http://addr/metrics.
+func scrape(addr string) (map[string]float64, error) {
+	client := http.Client{Timeout: 10 * time.Second}
+	resp, err := client.Get("http://" + addr + "/metrics")
+	if err != nil {
+		return nil, fmt.Errorf("bench: metrics: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("bench: metrics: %s of %s", resp.Status, addr)
+	}
+	return metrics(resp.Body)
+}
+
+func metrics(r io.Reader) (map[string]float64, error) {
+	m := map[string]float64{}
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		name, text, _ := strings.Cut(lines.Text(), " ")
+		if v, err := strconv.ParseFloat(text, 64); err == nil && name != "#" {
+			m[name] = v
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("bench: metrics: %w", err)
+	}
+	return m, nil
+}
