@@ -30,6 +30,16 @@ func (s *Session) Answer(stanza []byte, by Settler) {
 	s.await(reply{stanza: append([]byte(nil), stanza...)}, by)
 }
 
+// Push writes a stanza that is no answer, but must not overtake one: news of what
+// an answer under way tells.
+func (s *Session) Push(stanza []byte) {
+	if s.replies == nil {
+		s.Sink.Write(stanza)
+		return
+	}
+	s.replies.next = append(s.replies.next, reply{stanza: append([]byte(nil), stanza...)})
+}
+
 // AfterSettled calls fn once all that the session sent before is stored, and
 // behind the answers to it: at once if that is so.
 func (s *Session) AfterSettled(fn func(), by Settler) {
@@ -66,4 +76,14 @@ func (s *Session) Settled(by Settler) {
 		return
 	}
 	by.Settle(s)
+}
+
+// Again reports that the stanza of number Received was dealt with before a
+// restart of the server.
+func (s *Session) Again(print uint64) bool {
+	before, again := s.Done[s.Received]
+	if delete(s.Done, s.Received); len(s.Done) == 0 {
+		s.Done = nil
+	}
+	return again && before == print
 }

@@ -38,7 +38,7 @@ func pushTo(e *feature.Env, s *account.Session, ch Change) {
 		appendContact(&b, ch.Contact)
 	}
 	out := b.End().End().Bytes()
-	s.Answer(out, e.Router) // never before a roster that is older
+	s.Push(out) // never before a roster that is older
 	e.Keep(out)
 	pushes.Add(e.Shard(), 1)
 }
