@@ -64,6 +64,12 @@ type Session struct {
 	// Received counts the stanzas the client has sent, as XEP-0198 §4 does: from
 	// stream management on, modulo 2^32.
 	Received uint32
+	// Lasting says that the session may be resumed after a restart of the
+	// server. Its stanzas are told apart by ID and Received.
+	Lasting bool
+	// Done has what was dealt with before a restart and may come again: by number,
+	// with what tells a stanza from others. nil if there is nothing.
+	Done map[uint32]uint64
 
 	// Unsettled has bit i mod 64 set if loop i may still be storing what this
 	// session sent; a reply that means "done" waits for it.

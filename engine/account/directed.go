@@ -36,3 +36,6 @@ func (s *Session) Directed() []string {
 	s.directed = nil
 	return d
 }
+
+// DirectedTo returns the addresses noted, borrowed until the next change.
+func (s *Session) DirectedTo() []string { return s.directed }
