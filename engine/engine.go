@@ -41,6 +41,9 @@ type Options struct {
 	Version string
 	// OnSlowTurn hears of loop turns over 100 ms.
 	OnSlowTurn func(loop int, d time.Duration)
+	// Full reports that nobody more may log in, for want of memory or files. It
+	// is asked for each connection, on its loop. nil is never.
+	Full func() bool
 }
 
 // Server is a running server, or one about to be.
@@ -140,7 +143,7 @@ func (s *Server) makeStreams(f *features, m *auth.Mechanisms) {
 		Router:     func(l *loop.Loop) *route.Router { return s.routers[l.Index] },
 		Mechanisms: m, Throttle: s.throttle,
 		Features: f.stream(), PreAuth: f.preAuth, Resume: f.resume(),
-		TLS: s.opt.TLS != nil,
+		TLS: s.opt.TLS != nil, Full: s.opt.Full,
 	})
 	lim := &s.config.Limits
 	opt := wire.Options{

@@ -72,24 +72,48 @@ func (b Box) eachCgroup(fn func(cgroup)) {
 
 // GC is what the collector was told.
 type GC struct {
-	Memory uint64 // bytes there are
-	Limit  int64  // GOMEMLIMIT, bytes; 0 where the memory is not known
-	Why    string // for the log
+	Memory  uint64 // bytes there are
+	Limit   int64  // GOMEMLIMIT, bytes; 0 where the memory is not known
+	Why     string // for the log
+	limited bool   // by a cgroup
+	fixed   bool   // by the environment
 }
+
+// Follow moves the limit with what the rest of the box, above all the kernel's
+// sockets, leaves: own bytes that the process has, available ones, and of total
+// the part spare is never counted on. It reports whether the limit has moved;
+// it does for what matters only.
+func (gc *GC) Follow(total, available, own uint64, spare float64) bool {
+	if gc.fixed || gc.Limit == 0 || total == 0 {
+		return false
+	}
+	room := float64(own) + float64(available) - spare*float64(total)
+	limit := max(min(int64(room), goal(gc.Memory, gc.limited)), leastLimit)
+	if moved := limit - gc.Limit; max(moved, -moved) < gc.Limit/32 {
+		return false
+	}
+	gc.Limit = limit
+	debug.SetMemoryLimit(limit)
+	return true
+}
+
+// leastLimit, bytes, is enough for a server with nobody on it.
+const leastLimit = 64 << 20
 
 // SetGC gives the collector a soft limit below the memory there is, so that it
 // works harder before the kernel kills the process. GOGC stays at its default:
 // with a live heap of half the limit the limit takes over, and below that
-// memory is cheaper than time. GOMEMLIMIT in the environment wins.
+// memory is cheaper than time. GOMEMLIMIT in the environment wins. Follow keeps the limit
+// true while the kernel's share grows.
 func (b Box) SetGC() GC {
 	memory, limited := b.Memory()
 	switch {
 	case os.Getenv("GOMEMLIMIT") != "":
-		return GC{memory, debug.SetMemoryLimit(-1), "GOMEMLIMIT"}
+		return GC{Memory: memory, Limit: debug.SetMemoryLimit(-1), Why: "GOMEMLIMIT", fixed: true}
 	case memory == 0:
 		return GC{Why: "memory of this machine unknown"}
 	}
-	gc := GC{Memory: memory, Limit: goal(memory, limited), Why: "memory of this machine"}
+	gc := GC{Memory: memory, Limit: goal(memory, limited), Why: "memory of this machine", limited: limited}
 	if limited {
 		gc.Why = "memory limit of the cgroup"
 	}

@@ -18,6 +18,14 @@ type Pressure struct {
 	Heap float64
 }
 
+// mostHeap is the part of its limit that may live. With less than a fifth to
+// spare the collector works more than the server.
+const mostHeap = 0.8
+
+// Fullness is how near the memory is to where nobody more should be let in: 1
+// is there. most, from 0 to 1, is the part of the box that may be in use.
+func (p Pressure) Fullness(most float64) float64 { return max(p.Box/most, p.Heap/mostHeap) }
+
 // Pressure looks at the box and at the heap of this process, whose limit is
 // limit, 0 if it has none.
 func (b Box) Pressure(limit int64) (p Pressure) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,7 +83,7 @@ func checkConfig(cfg *config.Config, path string) tune.Finding {
 	if path == "" {
 		path = "none, defaults"
 	}
-	n := len(cfg.C2S.Listen) + len(cfg.C2S.DirectTLS)
+	n := len(cfg.C2S.Listen) + len(cfg.C2S.DirectTLS) + len(cfg.HTTP.Listen) + len(cfg.HTTP.TLSListen)
 	f := tune.Finding{What: "config", Is: fmt.Sprintf("%s: %d domains, %d listeners", path, len(cfg.Domains), n), Good: true}
 	if !cfg.C2S.RequireTLS {
 		f = tune.Finding{What: "config", Is: path + ": passwords and messages may pass in clear text",
@@ -147,7 +148,7 @@ func checkServer(cfg *config.Config, deep bool) []tune.Finding {
 }
 
 func checkPorts(cfg *config.Config) (all []tune.Finding) {
-	addrs := append(append([]string{}, cfg.C2S.Listen...), cfg.C2S.DirectTLS...)
+	addrs := slices.Concat(cfg.C2S.Listen, cfg.C2S.DirectTLS, cfg.HTTP.Listen, cfg.HTTP.TLSListen)
 	if cfg.Metrics.Listen != "" {
 		addrs = append(addrs, cfg.Metrics.Listen)
 	}

@@ -31,17 +31,41 @@ func (p *process) keepMemory(ctx context.Context) {
 	}
 }
 
+// lookAtMemory gives back pages of the store and what a burst has left, and
+// moves the collector's limit.
 func (p *process) lookAtMemory(k *tune.Keeper, now time.Time) {
 	is, err := tune.Box{}.Resident()
 	if err != nil {
 		return // without /proc there is nothing to judge by
 	}
-	if is.File > mappedBytes {
+	waste := k.Waste(now, is)
+	if is.File > mappedBytes || waste {
 		if err := p.store.Trim(); err != nil {
 			p.log.Warn("pages of the store stay in memory", "err", err)
 		}
 	}
-	if k.Waste(now, is) {
+	if waste {
 		debug.FreeOSMemory()
 	}
+	total, available := tune.Box{}.Available()
+	if p.gc.Follow(total, available, is.Own(), 1-p.memoryLimit()) {
+		p.log.Debug("garbage collector", "memory_limit_bytes", p.gc.Limit, "available_bytes", available)
+	}
+	p.gcLimit.Store(p.gc.Limit)
+}
+
+// memoryLimit is the part of the memory that may be in use, up to 1.
+func (p *process) memoryLimit() float64 {
+	if percent := p.config.Load().Limits.Memory; percent > 0 {
+		return float64(percent) / 100
+	}
+	return 1
+}
+
+// memoryFull is how near memory is to where logins are refused; 1 is there.
+func (p *process) memoryFull() float64 {
+	if p.config.Load().Limits.Memory == 0 {
+		return 0
+	}
+	return tune.Box{}.Pressure(p.gcLimit.Load()).Fullness(p.memoryLimit())
 }

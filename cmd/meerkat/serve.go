@@ -44,6 +44,8 @@ type process struct {
 	manager   *systemd.Notifier
 	inherited *systemd.Inherited
 	files     tune.Files
+	gc        tune.GC      // for keepMemory alone, once it runs
+	gcLimit   atomic.Int64 // of gc, bytes
 	store     *store.Store
 	certs     certificates
 	board     *alarm.Board
@@ -125,8 +127,9 @@ func (p *process) tune() {
 		p.log.Warn("the limit of open files stays as it is", "err", err)
 	}
 	p.log.Info("open files", "limit", p.files.Limit, "enough_for_connections", p.files.Connections())
-	gc := tune.Box{}.SetGC()
-	p.log.Info("garbage collector", "memory_limit_bytes", gc.Limit, "memory_bytes", gc.Memory, "by", gc.Why)
+	p.gc = tune.Box{}.SetGC()
+	p.gcLimit.Store(p.gc.Limit)
+	p.log.Info("garbage collector", "memory_limit_bytes", p.gc.Limit, "memory_bytes", p.gc.Memory, "by", p.gc.Why)
 }
 
 func (p *process) makeAlarms(cfg *config.Config) {
@@ -140,6 +143,7 @@ func (p *process) makeAlarms(cfg *config.Config) {
 			s := p.store.Stats()
 			return s.CommitErrors, s.ReadOnly
 		},
+		Memory: p.memoryFull,
 	})
 }
 
@@ -151,7 +155,7 @@ func (p *process) startServer(cfg *config.Config) (err error) {
 	}
 	p.server, err = engine.New(cfg, engine.Options{
 		Store: p.store, TLS: p.certs.config, Listeners: inherited, Logger: p.log,
-		Version: version, OnSlowTurn: p.watch.SlowTurn,
+		Version: version, OnSlowTurn: p.watch.SlowTurn, Full: p.watch.Full,
 	})
 	if err != nil {
 		return err
@@ -171,7 +175,7 @@ func (p *process) startServer(cfg *config.Config) (err error) {
 // the others.
 func (p *process) take(cfg *config.Config) (map[string]net.Listener, error) {
 	taken := map[string]net.Listener{}
-	for _, addrs := range [][]string{cfg.C2S.Listen, cfg.C2S.DirectTLS} {
+	for _, addrs := range [][]string{cfg.C2S.Listen, cfg.C2S.DirectTLS, cfg.HTTP.Listen, cfg.HTTP.TLSListen} {
 		for _, a := range addrs {
 			ln, err := p.inherited.Take(a)
 			if err != nil {

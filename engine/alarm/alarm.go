@@ -1,6 +1,6 @@
 // Package alarm tells the operator, once and with the remedy, of what needs a
-// hand: a slow loop, a full disk, a certificate that ends, open files that run
-// out, a store that cannot write. It knows nothing of clients.
+// hand: a slow loop, a full disk, a certificate that ends, open files or memory
+// that run out, a store that cannot write. It knows nothing of clients.
 //
 // An alarm has a level. It is logged when its level changes, never while it
 // stays, and falls only when things are clearly better than when it rose.
@@ -34,10 +34,11 @@ const (
 	Certificate
 	Files
 	Store
+	Memory
 	kinds
 )
 
-var names = [kinds]string{"slow_turn", "disk", "certificate", "files", "store"}
+var names = [kinds]string{"slow_turn", "disk", "certificate", "files", "store", "memory"}
 
 func (k Kind) String() string { return names[k] }
 

@@ -24,6 +24,7 @@ type scene struct {
 	freeErr error
 	open    int
 	certs   []Cert
+	full    float64
 	failed  uint64 // commits
 	stopped bool
 }
@@ -37,6 +38,7 @@ func newScene(t *testing.T) *scene {
 		Data: "/data", DiskFree: func() uint64 { return 1 << 30 }, Files: tune.Files{Limit: 1000},
 		Certs:   func() []Cert { return s.certs },
 		Commits: func() (uint64, bool) { return s.failed, s.stopped },
+		Memory:  func() float64 { return s.full },
 		free:    func(string) (uint64, error) { return s.free, s.freeErr },
 		files:   func() (int, error) { return s.open, nil },
 	})
@@ -101,6 +103,48 @@ func TestStoreThatStoppedStaysCritical(t *testing.T) {
 	s.after(0, "store critical")
 	s.logged("systemctl restart meerkat")
 	s.after(time.Hour)
+}
+
+// Logins are refused from 1 on and let in again below 0.97; the alarm comes
+// before that and stays longer.
+func TestMemoryIsToldBeforeItIsFull(t *testing.T) {
+	s := newScene(t)
+	for _, step := range []struct {
+		full   float64
+		closed bool
+		want   []string
+	}{
+		{0.5, false, nil},
+		{0.91, false, []string{"memory warning"}},
+		{0.99, false, nil},
+		{1.01, true, []string{"memory critical"}},
+		{0.98, true, nil},
+		{0.96, false, nil},
+		{0.98, false, nil},
+		{1.01, true, nil},
+		{0.84, false, []string{"memory none"}},
+	} {
+		s.full = step.full
+		s.after(time.Second, step.want...)
+		if s.Full() != step.closed {
+			t.Errorf("at %v: full is %v", step.full, s.Full())
+		}
+	}
+	s.logged("memory is at 91 % of what sessions may take")
+	s.logged("there is no memory for more sessions")
+}
+
+func TestFilesThatRunOutCloseTheDoor(t *testing.T) {
+	s := newScene(t)
+	for open, closed := range map[int]bool{970: false, 985: true, 965: true, 955: false} {
+		s.noFiles = open == 965
+		s.open = open
+		s.next = time.Time{}
+		s.look(s.now)
+		if s.Full() != closed {
+			t.Errorf("%d of 1000 files: full is %v", open, s.Full())
+		}
+	}
 }
 
 func TestDiskRisesBelowTheLimitAndClearsWellAboveIt(t *testing.T) {

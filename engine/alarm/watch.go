@@ -37,6 +37,9 @@ type Sources struct {
 	// Commits is how many commits of the store have failed so far, and whether
 	// it has stopped writing for good. nil is no store.
 	Commits func() (failed uint64, stopped bool)
+	// Memory is how full the memory is: from 1 on nobody may log in any more. nil
+	// is never.
+	Memory func() float64
 
 	free  func(path string) (uint64, error) // for tests; nil is tune.Free
 	files func() (int, error)               // for tests; nil is tune.OpenFiles
@@ -54,6 +57,9 @@ type Watch struct {
 	// Reported by atomics only, as it is a loop that reports its own slowness.
 	slowTurns atomic.Uint64
 	slowest   atomic.Int64 // ns, since the alarm rose
+
+	noMemory, noFiles bool // see Full; for look alone
+	full              atomic.Bool
 }
 
 // event is something that is counted when it happens.
@@ -85,6 +91,10 @@ func (w *Watch) SlowTurn(_ int, d time.Duration) {
 	w.slowTurns.Add(1)
 }
 
+// Full reports that there is no memory or no open file for another session. It
+// falls a little later than it rises. Any goroutine may ask, at any rate.
+func (w *Watch) Full() bool { return w.full.Load() }
+
 // Run watches until ctx ends.
 func (w *Watch) Run(ctx context.Context) {
 	t := time.NewTicker(tick)
@@ -103,6 +113,8 @@ func (w *Watch) Run(ctx context.Context) {
 func (w *Watch) look(now time.Time) {
 	w.judgeSlowTurn(now)
 	w.judgeStore(now)
+	w.judgeMemory(now)
+	defer func() { w.full.Store(w.noMemory || w.noFiles) }()
 	if now.Before(w.next) {
 		return
 	}
@@ -174,9 +186,26 @@ func (w *Watch) judgeFiles(now time.Time) {
 	if err != nil || limit == 0 {
 		return // nothing is known, so nothing is claimed
 	}
+	w.noFiles = over(w.noFiles, float64(open), 0.98*limit, 0.96*limit)
 	to := rise(w.board.Level(Files), float64(open), 0.9*limit, 0.98*limit, 0.8*limit)
 	w.board.Set(now, Files, to, fmt.Sprintf("%d of %d open files are in use; new connections wait when none is left", open, w.src.Files.Limit),
 		fmt.Sprintf("systemctl edit meerkat, add under [Service]: LimitNOFILE=%d, then restart", 2*w.src.Files.Limit))
+}
+
+// judgeMemory rises at 90 % of where logins are refused, gets critical there and
+// clears at 85 %.
+func (w *Watch) judgeMemory(now time.Time) {
+	if w.src.Memory == nil {
+		return
+	}
+	full := w.src.Memory()
+	w.noMemory = over(w.noMemory, full, 1, 0.97)
+	text := fmt.Sprintf("memory is at %.0f %% of what sessions may take; at 100 %% new logins are refused", 100*full)
+	if w.noMemory {
+		text = "there is no memory for more sessions; new logins are refused, those who are online stay"
+	}
+	w.board.Set(now, Memory, rise(w.board.Level(Memory), full, 0.9, 1, 0.85), text,
+		"see what this box can hold: meerkat plan; give it more memory, or take other programs off it; limits.memory says how far it may fill")
 }
 
 // judgeCertificates tells of the certificate that ends first.
@@ -215,4 +244,10 @@ func rise(is Level, value, warning, critical, clear float64) Level {
 	default:
 		return None
 	}
+}
+
+// over reports whether value has reached high, or, if it has been there, is
+// still not below low.
+func over(was bool, value, high, low float64) bool {
+	return value >= high || was && value >= low
 }

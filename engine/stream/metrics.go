@@ -11,6 +11,8 @@ var (
 		"Streams closed because nobody had logged in for limits.auth_timeout.")
 	guessers = metric.NewCounter("meerkat_stream_guessing_total",
 		"Streams closed because of too many failed logins, on the stream or from the address.")
+	fulls = metric.NewCounter("meerkat_stream_full_total",
+		"Streams closed at once because the server had no memory or no open files for another session.")
 	streamErrors = metric.NewCounterVec("meerkat_stream_errors_total",
 		"Stream errors sent.", "condition", conditions...)
 	limitHits = metric.NewCounterVec("meerkat_stream_limit_hits_total",

@@ -26,6 +26,8 @@ type Options struct {
 	// TLS says that connections can be given TLS. If it is required and there
 	// is none, nobody logs in.
 	TLS bool
+	// Full reports that nobody more may log in; nil is never.
+	Full func() bool
 }
 
 // Shared is what all streams have in common. It does not change.

@@ -52,8 +52,12 @@ func (s *Stream) Opened(w *wire.Conn) {
 	s.at = s.at.sh.homes[w.Loop().Index]
 	s.at.add(s)
 	s.login.start()
-	if s.at.draining {
+	switch sh := s.at.sh; {
+	case s.at.draining:
 		s.fail("system-shutdown", "")
+	case sh.Full != nil && sh.Full():
+		fulls.Add(s.at.shard(), 1)
+		s.fail("resource-constraint", "the server is full, try again later")
 	}
 }
 
