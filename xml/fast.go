@@ -174,6 +174,9 @@ value:
 	}
 	l = v - 1 - a
 	key = load64(in, a)
+	if l > 56 { // more than the masks show at once
+		goto odd
+	}
 	if bits.TrailingZeros64(bitsAt(t.masks.rows[maskName], a)) != l {
 		if key != langKey || l != 8 {
 			goto odd

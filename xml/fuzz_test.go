@@ -119,3 +119,29 @@ func compareCut(t *testing.T, whole *session, err error, data []byte, size int) 
 		t.Fatalf("%q: %d bytes held after Drop", data, c.p.Held())
 	}
 }
+
+// TestNamesOfAnyLength puts a byte that no name has at each place of names that
+// reach over one or two words of the masks.
+func TestNamesOfAnyLength(t *testing.T) {
+	ctx := streamContext()
+	for n := 1; n < 140; n++ {
+		name := strings.Repeat("n", n)
+		for _, in := range []string{"<" + name + "/>", "<a " + name + "='1'/>", "<a xmlns='u' " + name + "='1' " + name + "x='2'/>", "<a><" + name + ">t</" + name + "></a>"} {
+			for pad := range 9 {
+				in := "<p q='" + strings.Repeat("v", pad) + "'>" + in + "</p>"
+				if _, _, err := bothWays(t, []byte(in), ctx, &testLimits); err != 0 {
+					t.Fatalf("%v: %s", err, in)
+				}
+			}
+			for i := range len(in) {
+				b := []byte(in)
+				if b[i] == 'n' {
+					b[i] = '%'
+					if _, _, err := bothWays(t, b, ctx, &testLimits); err != NotWellFormed {
+						t.Fatalf("%v: %s", err, b)
+					}
+				}
+			}
+		}
+	}
+}
