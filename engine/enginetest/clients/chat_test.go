@@ -2,7 +2,10 @@
 
 package clients
 
-import "testing"
+import (
+	"syscall"
+	"testing"
+)
 
 // quick makes logins cheap for those clients that derive keys in a script.
 const quick = "limits.scram_iterations = 4096"
@@ -72,6 +75,14 @@ func TestOffline(t *testing.T) {
 		for _, p := range pairs {
 			t.Run(name+"/"+p[0].name+"-"+p[1].name, func(t *testing.T) { offline(t, p, end) })
 		}
+	}
+}
+
+// stop sends SIGTERM, and wants a good end within the 10 s that a drain may take.
+func (s *server) stop() {
+	s.t.Helper()
+	if err := s.end(syscall.SIGTERM); err != nil {
+		s.t.Fatalf("after SIGTERM: %v; it says:\n%s", err, s.logs)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -277,7 +278,8 @@ func (c *client) loginCommand(direct bool) command {
 	if direct {
 		addr = c.s.direct
 	}
-	n, _ := strconv.Atoi(port(addr))
+	_, p, _ := net.SplitHostPort(addr)
+	n, _ := strconv.Atoi(p)
 	return command{
 		Do: "login", JID: c.jid, Password: password, Domain: domain, Port: n, Direct: direct, CA: c.s.certificate(),
 	}

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -127,14 +126,6 @@ func (s *server) start() {
 	}
 }
 
-// stop sends SIGTERM, and wants a good end within the 10 s that a drain may take.
-func (s *server) stop() {
-	s.t.Helper()
-	if err := s.end(syscall.SIGTERM); err != nil {
-		s.t.Fatalf("after SIGTERM: %v; it says:\n%s", err, s.logs)
-	}
-}
-
 // kill is kill -9.
 func (s *server) kill() { _ = s.end(syscall.SIGKILL) }
 
@@ -171,12 +162,6 @@ func (s *server) add(names ...string) {
 			s.t.Fatalf("account add %s: %v: %s", name, err, out)
 		}
 	}
-}
-
-// port is the number in an address.
-func port(addr string) string {
-	_, p, _ := net.SplitHostPort(addr)
-	return p
 }
 
 // logs are what a server writes to its standard error.
