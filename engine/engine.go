@@ -20,6 +20,7 @@ import (
 	"meerkat/engine/loop"
 	"meerkat/engine/route"
 	"meerkat/engine/stream"
+	"meerkat/engine/web"
 	"meerkat/engine/wire"
 	"meerkat/engine/wire/tls"
 	"meerkat/store"
@@ -56,6 +57,8 @@ type Server struct {
 	wire      *wire.Server
 	streams   *stream.Shared
 	users     *auth.Accounts
+	web       *web.Server  // nil: no HTTP
+	webWire   *wire.Server // of its listeners
 	listeners []*wire.Listener
 	mu        sync.Mutex
 }
@@ -87,7 +90,7 @@ func New(cfg *config.Config, opt Options) (*Server, error) {
 		Store: opt.Store, Config: cfg, Users: s.users, Log: s.opt.Logger,
 	})
 	s.makeStreams(f, mechanisms)
-	return s, nil
+	return s, s.makeWeb()
 }
 
 func (s *Server) makeLoops() (err error) {
@@ -169,36 +172,41 @@ func unbounded(limit int) int {
 // Start listens. An error names the address; what listened before is closed.
 func (s *Server) Start() error {
 	for _, addr := range s.config.C2S.Listen {
-		if err := s.listen(addr, false); err != nil {
+		if err := s.listenXMPP(addr, false); err != nil {
 			return err
 		}
 	}
 	for _, addr := range s.config.C2S.DirectTLS {
-		if err := s.listen(addr, true); err != nil {
+		if err := s.listenXMPP(addr, true); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.listenWeb()
 }
 
-func (s *Server) listen(addr string, direct bool) error {
+func (s *Server) listenXMPP(addr string, direct bool) error {
+	return s.listen("c2s", addr, s.wire, wire.ListenOptions{
+		DirectTLS: direct, New: func() wire.Upper { return s.streams.NewUpper(direct) },
+	})
+}
+
+func (s *Server) listen(section, addr string, on *wire.Server, opt wire.ListenOptions) error {
 	ln := s.opt.Listeners[addr]
 	if ln == nil {
 		var err error
 		if ln, err = wire.Bind(addr); err != nil {
 			s.closeListeners()
-			return fmt.Errorf("c2s: cannot listen on %s: %w", addr, err)
+			return fmt.Errorf("%s: cannot listen on %s: %w", section, addr, err)
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.listeners = append(s.listeners, s.wire.Listen(ln, wire.ListenOptions{
-		DirectTLS: direct, New: func() wire.Upper { return s.streams.NewUpper(direct) },
-	}))
+	s.listeners = append(s.listeners, on.Listen(ln, opt))
 	return nil
 }
 
-// Addrs returns the addresses listened on, those of STARTTLS first.
+// Addrs returns the addresses listened on, those of STARTTLS first, those of
+// HTTP last.
 func (s *Server) Addrs() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -207,6 +215,11 @@ func (s *Server) Addrs() []string {
 		addrs = append(addrs, l.Addr().String())
 	}
 	return addrs
+}
+
+// PipeHTTP is Pipe for a client that speaks HTTP.
+func (s *Server) PipeHTTP(l *loop.Loop, secure bool) *loop.Peer {
+	return s.webWire.Pipe(l, s.web.NewUpper(), secure)
 }
 
 // Pipe connects a client in memory to a loop of a manual Group, for tests.
@@ -229,6 +242,9 @@ func (s *Server) Reload(cfg *config.Config) {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.closeListeners()
 	s.streams.Drain()
+	if s.web != nil {
+		s.web.Shutdown(ctx)
+	}
 	return s.group.Stop(ctx)
 }
 

@@ -11,14 +11,18 @@ import (
 	"meerkat/engine/feature/csi"
 	"meerkat/engine/feature/disco"
 	"meerkat/engine/feature/entitytime"
+	"meerkat/engine/feature/extdisco"
 	"meerkat/engine/feature/last"
+	"meerkat/engine/feature/limits"
 	"meerkat/engine/feature/offline"
 	"meerkat/engine/feature/ping"
 	"meerkat/engine/feature/presence"
+	"meerkat/engine/feature/private"
 	"meerkat/engine/feature/register"
 	"meerkat/engine/feature/rosters"
 	"meerkat/engine/feature/session"
 	"meerkat/engine/feature/sm"
+	"meerkat/engine/feature/vcard"
 	"meerkat/engine/feature/version"
 )
 
@@ -29,6 +33,7 @@ type features struct {
 	offline  *offline.Feature
 	presence feature.Feature
 	last     feature.Feature
+	sm       *sm.Feature
 	kept     feature.Feature // offline's declaration
 
 	list    []feature.Feature
@@ -56,8 +61,9 @@ func newFeatures(cfg *config.Config, loops int, release string, started time.Tim
 	}
 	block, blocks := blocking.New(&flags)
 	f.blocking = blocks
-	f.list = append(f.list, block, csi.New())
-	managed, _ := sm.New()
+	f.list = append(f.list, block, csi.New(), private.New(), vcard.New(), limits.New(), extdisco.New())
+	managed, keep := sm.New(loops, f.list)
+	f.sm = keep
 	f.list = append(f.list, managed)
 	f.list = append(f.list, disco.New(f.list))
 	f.preAuth = []feature.PreAuth{preReg}

@@ -21,6 +21,8 @@ var layers = [][]string{
 	{"engine/feature/*"},
 	{"engine/route"},
 	{"engine/stream", "engine/s2s"},
+	{"engine/web"},
+	{"engine/web/*"},
 	{"engine"},
 	{"engine/admin", "engine/enginetest", "engine/enginetest/clients"},
 	{"bench"},

@@ -38,6 +38,7 @@ func (f *features) presenceOut() []feature.Stage {
 		f.presence.PresenceOut, // state, broadcast, subscriptions
 		f.last.PresenceOut,     // the time of a logout
 		f.kept.PresenceOut,     // messages kept for who has just come
+		f.sm.PresenceOut,       // what a session comes back as
 	}
 }
 

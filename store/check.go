@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -111,6 +112,9 @@ func Check(dir string) error {
 	if err := checkAll(path); err != nil {
 		return fmt.Errorf("store: check %s: %w", path, err)
 	}
+	if err := checkArchive(filepath.Join(dir, logDir)); err != nil {
+		return fmt.Errorf("store: check %w", err)
+	}
 	return nil
 }
 
@@ -186,4 +190,68 @@ func checkLog(b *bolt.Bucket, report func(owner string, err error)) {
 		}
 		return nil
 	})
+}
+
+// checkArchive reads all logs of the archive, and holds what the indexes say
+// against them.
+func checkArchive(dir string) error {
+	a := &Archive{dir: dir, store: &Store{opt: Options{Logger: slog.New(slog.DiscardHandler)}}}
+	if err := a.openMonths(); err != nil {
+		return err
+	}
+	found := findings{}
+	for _, m := range a.months {
+		if err := m.checkLog(); err != nil {
+			found.add(fmt.Errorf("%s: %w", m.f.Name(), err))
+		}
+		for _, r := range m.runs {
+			if err := m.checkRun(r); err != nil {
+				found.add(err)
+			}
+		}
+		m.f.Close()
+	}
+	return errors.Join(found...)
+}
+
+// checkLog reads every frame and row.
+func (m *month) checkLog() error {
+	for at := int64(len(logMagic)); at < m.size; {
+		body, err := m.frame(at)
+		if err == nil {
+			err = eachRow(body, func(int, row) error { return nil })
+		}
+		if err != nil {
+			return fmt.Errorf("byte %d: %w", at, err)
+		}
+		at += int64(frameHeader + len(body))
+	}
+	return nil
+}
+
+// checkRun looks up every place of r in the log.
+func (m *month) checkRun(r *run) error {
+	var head [rowHeader + MaxOwner]byte
+	for i := range r.owners {
+		owner, places, _, err := r.group(i)
+		if err != nil {
+			return err
+		}
+		for k := range len(places) / placeSize {
+			e := placeAt(places, k)
+			if e.off == 0 {
+				continue
+			}
+			n, _ := m.f.ReadAt(head[:rowHeader+len(owner)], e.off)
+			l := 0
+			if n >= rowHeader {
+				l = int(binary.LittleEndian.Uint16(head[20:]))
+			}
+			same := n == rowHeader+len(owner) && binary.LittleEndian.Uint64(head[8:]) == e.seq
+			if !same || l != 0 && (l != len(owner) || !bytes.Equal(head[rowHeader:n], owner)) {
+				return wrongRow(r.path, e)
+			}
+		}
+	}
+	return nil
 }

@@ -72,13 +72,18 @@ func stopped(err error) error {
 
 // commitError names the file, and says which errors mean a full disk. bbolt
 // formats some of them away, so the text is looked at too.
-func (s *Store) commitError(err error) error {
+func (s *Store) commitError(err error) error { return writeError(s.path, err) }
+
+// archiveError is commitError for the archive.
+func (s *Store) archiveError(err error) error { return writeError(s.LogDir(), err) }
+
+func writeError(path string, err error) error {
 	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT, berrors.ErrMaxSizeReached} {
 		if errors.Is(err, full) || strings.Contains(err.Error(), full.Error()) {
-			return fmt.Errorf("store: write %s: %w: %w", s.path, ErrDiskFull, err)
+			return fmt.Errorf("store: write %s: %w: %w", path, ErrDiskFull, err)
 		}
 	}
-	return fmt.Errorf("store: write %s: %w", s.path, err)
+	return fmt.Errorf("store: write %s: %w", path, err)
 }
 
 // setPanicOnFault makes a fault on the mapped file (a bad disk, a truncated

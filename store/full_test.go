@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestFullDiskFailsWritesOnly fills a small file system of its own, in a child
@@ -60,7 +62,7 @@ func fullDisk(dir string) error {
 		if err := s.UpdateWait(put(n, 64<<10)); !errors.Is(err, ErrDiskFull) {
 			return fmt.Errorf("update of a full disk: %v", err)
 		}
-		if err := allThere(s, n); err != nil {
+		if err := errors.Join(allThere(s, n), archiveBig(s, 0, ErrDiskFull)); err != nil {
 			return err
 		}
 	}
@@ -72,14 +74,40 @@ func fullDisk(dir string) error {
 			return fmt.Errorf("update after room was made: %w", err)
 		}
 	}
+	if err := archiveBig(s, 1, nil); err != nil {
+		return err
+	}
 	st := s.Stats()
-	if st.CommitErrors < 6 || st.ReadOnly || st.DiskFree <= 0 {
+	if st.CommitErrors < 11 || st.ReadOnly || st.DiskFree <= 0 {
 		return fmt.Errorf("stats after a full disk: %+v", st)
 	}
 	if err := errors.Join(allThere(s, n+100), s.Close(), Check(store)); err != nil {
 		return err
 	}
 	return openWhenFull(store, ballast, n+100)
+}
+
+// archiveBig appends 64 KB to the archive, which ends with the error want, and
+// leaves it with n rows.
+func archiveBig(s *Store, n int, want error) error {
+	var rows Rows
+	v := make([]byte, 64<<10)
+	rand.NewChaCha8([32]byte{}).Read(v) // hard to compress
+	seq := s.Archive().Clock().Next(time.Now())
+	err := rows.Add("a@test", seq, 0, v)
+	if err == nil {
+		err = s.UpdateWait(func(tx *Tx) error { return s.Archive().Append(tx, "", &rows) })
+	}
+	if !errors.Is(err, want) {
+		return fmt.Errorf("append to the archive: %w, want %w", err, want)
+	}
+	return s.View(func(tx *Tx) error {
+		r, err := s.Archive().Read(tx, "a@test")
+		if err != nil || r.Len() != n {
+			return fmt.Errorf("%w, %d rows in the archive, want %d", err, r.Len(), n)
+		}
+		return nil
+	})
 }
 
 // openWhenFull opens the store with no byte free: it can be read.

@@ -23,6 +23,8 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case task == "load":
 		loadChild(dir)
+	case task == "archive":
+		archiveChild(dir)
 	case task == "hold":
 		holdChild(dir)
 	case task == "full":

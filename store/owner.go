@@ -2,7 +2,7 @@ package store
 
 import bolt "go.etcd.io/bbolt"
 
-// RemoveOwner removes all that owner has, in every shape, also in those that
+// RemoveOwner removes all that owner has, in every shape and in the archive, also in those that
 // this program no longer declares. It is what removing an account means.
 func (s *Store) RemoveOwner(tx *Tx, owner string) error {
 	if err := CheckOwner(owner); err != nil {
@@ -21,7 +21,7 @@ func (s *Store) RemoveOwner(tx *Tx, owner string) error {
 			return err
 		}
 	}
-	return nil
+	return s.archive.Erase(tx, owner)
 }
 
 func (tx *Tx) removeFrom(b *bolt.Bucket, kind byte, owner string) (err error) {

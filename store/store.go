@@ -8,6 +8,8 @@
 //	Map   ordered keys per owner                a blocklist, private XML
 //	Log   entries appended in order per owner   offline messages
 //
+// The Archive, which is not declared, keeps rows in order of time for months.
+//
 // An owner is any string that a person would call an account, such as a bare
 // JID; see CheckOwner for the few it may not be.
 //
@@ -91,6 +93,8 @@ type Store struct {
 	txs   sync.Pool     // of *Tx, for View
 	stats counters
 
+	archive *Archive
+
 	// failed is set when it cannot be told whether a commit is on disk. Writing
 	// on could acknowledge what is lost, so every later update gets it.
 	failed atomic.Pointer[error]
@@ -146,6 +150,7 @@ func (s *Store) Close() (err error) {
 	s.stop.Do(func() {
 		s.queue.close()
 		<-s.ended
+		s.archive.close()
 		if err = s.db.Close(); err != nil {
 			err = fmt.Errorf("store: close %s: %w", s.path, err)
 		}

@@ -33,8 +33,12 @@ type Tx struct {
 	now    uint64 // nanoseconds since 1970 when the transaction began
 	kept   arena  // keys and values until the commit
 	undo   []change
-	size   int // bytes put so far by all updates of the transaction
+	size   int  // bytes put so far by all updates of the transaction
+	dirty  bool // something was put into main.db
 	encode []byte
+
+	archive pending
+	marks   [2]int // lengths of what is pending when the update began
 }
 
 // change is what a key was before.
@@ -66,6 +70,7 @@ func (tx *Tx) putKept(b *bolt.Bucket, key, value []byte) error {
 	}
 	tx.undo = append(tx.undo, change{b, tx.kept.copy(key), old, old != nil})
 	tx.size += len(key) + len(value)
+	tx.dirty = true
 	return nil
 }
 
@@ -81,11 +86,13 @@ func (tx *Tx) delete(b *bolt.Bucket, key []byte) error {
 	}
 	tx.undo = append(tx.undo, change{b, kept, old, true})
 	tx.size += len(key)
+	tx.dirty = true
 	return nil
 }
 
 // rollback takes back what was put and deleted since begin, last first.
 func (tx *Tx) rollback() error {
+	tx.archive.cut(tx.marks)
 	for i := len(tx.undo) - 1; i >= 0; i-- {
 		c := tx.undo[i]
 		var err error
@@ -105,6 +112,7 @@ func (tx *Tx) rollback() error {
 func (tx *Tx) begin() {
 	clear(tx.undo)
 	tx.undo = tx.undo[:0]
+	tx.marks = [2]int{len(tx.archive.rows), len(tx.archive.wipe)}
 }
 
 // bucket returns the bucket of a shape, nil if nothing was ever put in it. A read

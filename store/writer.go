@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -153,6 +154,7 @@ func (s *Store) commit(tx *Tx, us []update, now time.Time) (n int, err error) {
 		if p := recover(); p != nil { // in bbolt: those of fn are caught in call
 			s.stats.damaged.Add(1)
 			err = fmt.Errorf("store: write %s: %w: %v", s.path, ErrDamaged, p)
+			err = s.halt(errors.Join(err, s.archive.takeBack()))
 		}
 	}()
 	b, err := s.db.Begin(true)
@@ -160,7 +162,7 @@ func (s *Store) commit(tx *Tx, us []update, now time.Time) (n int, err error) {
 		return len(us), s.commitError(err)
 	}
 	id := b.ID()
-	tx.b, tx.now, tx.size = b, uint64(now.UnixNano()), 0
+	tx.b, tx.now, tx.size, tx.dirty = b, uint64(now.UnixNano()), 0, false
 	defer s.end(tx, b)
 	for n < len(us) && tx.size < maxBatchBytes {
 		if us[n].err, err = s.run(tx, us[n].fn); err != nil {
@@ -168,18 +170,39 @@ func (s *Store) commit(tx *Tx, us []update, now time.Time) (n int, err error) {
 		}
 		n++
 	}
-	if tx.size == 0 {
-		return n, nil // nothing was put, so nothing waits for a sync
+	return n, s.sync(tx, b, id, now)
+}
+
+// sync puts on disk what the updates have put: the archive's rows first, which
+// can be taken back.
+func (s *Store) sync(tx *Tx, b *bolt.Tx, id int, now time.Time) error {
+	if err := s.archive.write(&tx.archive, now); err != nil {
+		return s.halt(s.archiveError(err))
 	}
-	if err := b.Commit(); err != nil {
-		return n, s.commitFailed(id, s.commitError(err))
+	if tx.dirty {
+		if err := b.Commit(); err != nil {
+			return s.halt(errors.Join(s.commitFailed(id, s.commitError(err)), s.archive.takeBack()))
+		}
 	}
-	return n, nil
+	s.archive.publish()
+	for _, w := range tx.archive.wipe {
+		s.archive.overwrite(w)
+	}
+	return nil
+}
+
+// halt ends all writing if err says that what is on disk is not known.
+func (s *Store) halt(err error) error {
+	if errors.Is(err, ErrUncertain) {
+		s.failed.Store(&err)
+	}
+	return err
 }
 
 // end closes the transaction if commit did not, and lets go of its memory.
 func (s *Store) end(tx *Tx, b *bolt.Tx) {
 	_ = b.Rollback() // an error means that it is over, which is the point
+	tx.archive.cut([2]int{})
 	tx.begin()
 	tx.release()
 	tx.kept.reset()
@@ -196,9 +219,7 @@ func (s *Store) commitFailed(id int, cause error) error {
 	if b.ID() != id {
 		return cause
 	}
-	cause = fmt.Errorf("%w: %w", ErrUncertain, cause)
-	s.failed.Store(&cause)
-	return cause
+	return s.halt(fmt.Errorf("%w: %w", ErrUncertain, cause))
 }
 
 // run runs one update and undoes it if it fails. fatal means that the undoing

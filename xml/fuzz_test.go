@@ -14,6 +14,10 @@ func seeds(f *testing.F, add func([]byte)) {
 	for _, x := range examples(f) {
 		add([]byte(x.XML))
 	}
+	for _, n := range []int{8, 16, 17, 56, 57, 63, 64, 65, 128} { // words of names and of masks
+		name := strings.Repeat("n", n)
+		add([]byte("<" + name + " " + name + "='" + name + "' x='>'>" + name + "</" + name + "><" + name + "/>"))
+	}
 	mix, ends := makeMix(40_000, 2)
 	from := 0
 	for _, end := range ends {

@@ -8,7 +8,7 @@
 //	POST   /v1/accounts                   {"jid", "password"}
 //	PUT    /v1/accounts/{jid}/password    {"password"}
 //	DELETE /v1/accounts/{jid}
-//	POST   /v1/gc                         collect garbage, give memory back
+//	POST   /v1/gc                         collect garbage, give memory back: Collected
 //	GET    /metrics
 //	GET    /debug/pprof/                  Go's profiles of this process
 //
@@ -22,6 +22,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"time"
@@ -79,6 +80,11 @@ func Alarms(b *alarm.Board) []Alarm {
 		list = append(list, Alarm{a.Kind.String(), a.Level.String(), a.Text, a.Type, a.Since})
 	}
 	return list
+}
+
+// Collected is what a collection has left.
+type Collected struct {
+	Heap uint64 `json:"heap"` // bytes that live
 }
 
 // Page is a part of the accounts. After it comes what is after the last one.
@@ -202,7 +208,9 @@ func (s *Server) did(w http.ResponseWriter, code int, what, jid string, err erro
 
 func (s *Server) gc(w http.ResponseWriter, _ *http.Request) {
 	debug.FreeOSMemory()
-	answer(w, http.StatusOK, struct{}{})
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	answer(w, http.StatusOK, Collected{Heap: m.HeapAlloc})
 }
 
 // body reads a request, or refuses it and returns false.

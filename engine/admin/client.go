@@ -53,6 +53,11 @@ func (c *Client) Status() (s Status, err error) {
 	return s, c.do("GET", "/v1/status", nil, &s)
 }
 
+// Collect has the server collect its garbage and give memory back.
+func (c *Client) Collect() (left Collected, err error) {
+	return left, c.do("POST", "/v1/gc", nil, &left)
+}
+
 // Add is Accounts'.
 func (c *Client) Add(jid, password string) error {
 	return c.do("POST", "/v1/accounts", request{jid, password}, nil)

@@ -22,6 +22,7 @@ type Config struct {
 	SASL     SASL     `toml:"sasl"`
 	Register Register `toml:"register"`
 	Admin    Admin    `toml:"admin"`
+	External External `toml:"external"`
 	Limits   Limits   `toml:"limits"`
 	Loops    Loops    `toml:"loops"`
 	Metrics  Metrics  `toml:"metrics"`

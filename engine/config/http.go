@@ -13,6 +13,7 @@ type HTTP struct {
 	Listen    []string `toml:"listen" default:"" doc:"Addresses, host:port, for HTTP in clear, for a proxy that ends TLS. Nobody logs in here unless c2s.require_tls is false, or the proxy is among http.proxies and says that TLS is in front of it."`
 	TLSListen []string `toml:"tls_listen" default:"" doc:"Addresses, host:port, for HTTPS with the certificates of the section tls, as \":5443\". WebSocket clients (RFC 7395) connect to /ws, BOSH clients (XEP-0206) to /bosh."`
 	PublicURL string   `toml:"public_url" default:"" doc:"How the outside reaches the HTTP listener, as \"https://chat.example.org\", for the links at /.well-known/host-meta (XEP-0156). Without it: the domain that was asked, with the port of the first of http.tls_listen."`
+	PublicIPs []string `toml:"public_ips" default:"" doc:"The addresses, IPv4 and IPv6, under which the outside reaches this server, for /.well-known/host-meta.json (XEP-0487): clients that know them connect without the DNS. Without any, the file has the links of XEP-0156 only."`
 	Origins   []string `toml:"origins" default:"*" doc:"Web pages that may use WebSocket and BOSH from a browser, by origin, as \"https://chat.example.org\". \"*\" is any: a page can do no more than its user can who types the password there. Pages of this server always may."`
 	Proxies   []string `toml:"proxies" default:"" doc:"Addresses or networks, as \"192.0.2.7\" or \"10.0.0.0/8\", of proxies in front of this server. What they say of the client is believed: the PROXY protocol version 2, X-Forwarded-For and X-Forwarded-Proto. Nobody else is."`
 	SeeOther  string   `toml:"see_other" default:"" doc:"Where WebSocket clients go when this server stops, as \"wss://other.example.org/ws\"; \"\" is nowhere. A client reconnects there at once (see-other-uri of RFC 7395)."`
@@ -38,6 +39,11 @@ func (h *HTTP) Check() error {
 	}
 	if err := checkURL("http.see_other", h.SeeOther, "ws", "wss"); err != nil {
 		return err
+	}
+	for _, ip := range h.PublicIPs {
+		if _, err := netip.ParseAddr(ip); err != nil {
+			return fmt.Errorf("http.public_ips has %q: want an address, as \"192.0.2.7\"", ip)
+		}
 	}
 	for _, o := range h.Origins {
 		if o != "*" {

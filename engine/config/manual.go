@@ -66,7 +66,7 @@ func literal(v reflect.Value) string {
 			quoted[i] = strconv.Quote(s)
 		}
 		return list(quoted)
-	case []Certificate:
+	case []Certificate, []ExternalService:
 		return list(nil)
 	default:
 		return fmt.Sprint(x)

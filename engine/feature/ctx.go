@@ -25,6 +25,10 @@ type Env struct {
 	Router   Router
 
 	updates updates
+	family    *family  // whose done runs
+	collect   []func() // see BeforeSettling
+	collected uint64
+	cause     Cause
 	scratch []byte
 	tx      *store.Tx // of the View that is open
 }
@@ -55,6 +59,8 @@ type Router interface {
 	// Redeliver takes a message to an account of this loop, once the handler has
 	// returned, with Again set.
 	Redeliver(s *stanza.Stanza)
+	// Bind makes a session of this loop: see route.Router.
+	Bind(user jid.JID, resource string, sink account.Sink) (*account.Session, stanza.Condition)
 	// Unbind ends a session of this loop. A second call does nothing.
 	Unbind(s *account.Session)
 	account.Settler
@@ -80,23 +86,44 @@ func (e *Env) Shard() int { return e.Loop.Index }
 // commit, or with the error that kept fn from being stored. fn runs on another
 // goroutine: it must touch only tx and what it captured.
 func (e *Env) Update(fn func(tx *store.Tx) error, done func(err error)) {
-	n := e.updates.issue()
+	f := &family{n: e.updates.issue(), open: 1, parent: e.family}
+	if f.parent != nil {
+		f.parent.open++
+	}
+	cause := e.cause.clone()
 	e.Store.Update(fn, func(err error) {
 		e.Loop.Post(func() {
 			e.Router.Run(func() {
-				done(err)
-				e.updates.end(n)
+				outer := e.family
+				e.family = f
+				e.Because(cause, func() { done(err) })
+				e.family = outer
+				f.leave(&e.updates)
 			})
 		})
 	})
 }
 
-// Issued counts the updates of this loop so far.
-func (e *Env) Issued() uint64 { return e.updates.issued }
+// BeforeSettling has fn issue what a feature has collected for one update when
+// somebody wants to know that all is stored.
+func (e *Env) BeforeSettling(fn func()) { e.collect = append(e.collect, fn) }
+
+func (e *Env) issueCollected() {
+	for _, fn := range e.collect {
+		fn()
+	}
+}
+
+// Issued counts the updates of this loop so far, and what has been collected for
+// some.
+func (e *Env) Issued() uint64 { return e.updates.issued + e.collected }
 
 // WhenSettled calls fn once every update issued so far has been committed or
 // has failed: at once if that is so.
-func (e *Env) WhenSettled(fn func()) { e.updates.whenSettled(fn) }
+func (e *Env) WhenSettled(fn func()) {
+	e.issueCollected()
+	e.updates.whenSettled(fn)
+}
 
 // View reads from the store, on the loop: from the page cache. Within fn another
 // View is free: it reads the same state.

@@ -40,6 +40,14 @@ type Feature struct {
 	// Resume, if any, is the one way to resume a session.
 	Resume *Resumer
 
+	// Freeze appends what the feature has to know of a session when it is resumed
+	// after a restart; nothing if that is nothing. Thaw gets it back then, and is
+	// called in any case; the session has its last presence, which nobody has been
+	// told of.
+	Freeze func(s *account.Session, b []byte) []byte
+	Thaw   func(c *Ctx, b []byte)
+
+	Start   func(e *Env) // a loop begins its work
 	Bound   func(c *Ctx) // a session is bound
 	Unbound func(c *Ctx) // a session is gone; it is out of its account already
 	// Removed prepares for the removal of the account c.Owner, whose data is

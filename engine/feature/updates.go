@@ -42,3 +42,33 @@ func (u *updates) whenSettled(fn func()) {
 	}
 	u.waiters = append(u.waiters, waiter{u.issued, fn})
 }
+
+// family is an update and what its done has begun: the update has ended for who
+// waits when all of them have.
+type family struct {
+	n      uint64
+	open   int
+	parent *family // in whose done it was issued
+}
+
+// leave ends one member.
+func (f *family) leave(u *updates) {
+	for ; f != nil; f = f.parent {
+		if f.open--; f.open > 0 {
+			return
+		}
+		u.end(f.n)
+	}
+}
+
+// Collected notes that something has been collected to be issued later, see
+// BeforeSettling. The caller calls what it returns when that has been stored.
+func (e *Env) Collected() (stored func()) {
+	e.collected++
+	f := e.family
+	if f == nil {
+		return nil
+	}
+	f.open++
+	return func() { f.leave(&e.updates) }
+}

@@ -85,6 +85,9 @@ func (c *Conn) SetHandler(h Handler) { c.h = h }
 // socket.
 func (c *Conn) Remote() netip.AddrPort { return c.remote }
 
+// SetRemote changes what Remote returns, when a proxy tells for whom it comes.
+func (c *Conn) SetRemote(a netip.AddrPort) { c.remote = a }
+
 // Local asks the kernel for this side's address; zero once the socket is gone.
 func (c *Conn) Local() netip.AddrPort {
 	if c.sock == nil {

@@ -10,7 +10,7 @@ import (
 
 // Kinds of packets between routers.
 const (
-	kindStanza  uint8 = iota + 1 // B is a stanza with from and to
+	kindStanza  uint8 = iota + 1 // B is a stanza with from and to; X and N say its feature.Cause, if any
 	kindSpread                   // B is presence with from; X its targets, see spread.go
 	kindSettle                   // Ref is a *settling to be told when this loop has stored what came before
 	kindSettled                  // Ref is a *settling: one loop has
@@ -42,6 +42,10 @@ func (r *Router) handle(p *loop.Packet) {
 func (r *Router) handleStanza(p *loop.Packet) {
 	if r.read(p.B) && !r.got.To.IsZero() {
 		r.got.Again = p.Kind == kindAgain
+		if len(p.X) == 16 {
+			r.env.Because(causeOf(p, &r.got), func() { r.deliver(&r.got) })
+			return
+		}
 		r.deliver(&r.got)
 	}
 }
@@ -71,7 +75,7 @@ func (r *Router) deliver(s *stanza.Stanza) {
 		c.Owner = s.To.Bare()
 	}
 	if handle := r.services[s.To.Domain()]; handle != nil {
-		handle(c, s)
+		r.env.Because(feature.Cause{}, func() { handle(c, s) }) // one stanza becomes many
 		return
 	}
 	if run(r.FilterIn, c, s) == feature.Done {

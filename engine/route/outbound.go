@@ -1,6 +1,7 @@
 package route
 
 import (
+	"encoding/binary"
 	"unsafe"
 
 	"meerkat/engine/account"
@@ -31,7 +32,9 @@ func (r *Router) fromSession(s *account.Session, e xml.Elem) string {
 	if !isOwn(s, e.Attr("from")) {
 		return "invalid-from"
 	}
-	s.Received++
+	if s.Received++; s.Done != nil && s.Again(print(st)) {
+		return ""
+	}
 	st.From = s.JID
 	if st.Lang == nil && s.Lang != "" {
 		st.Lang = unsafe.Slice(unsafe.StringData(s.Lang), len(s.Lang)) // read only
@@ -147,7 +150,11 @@ func (r *Router) forward(c *feature.Ctx, s *stanza.Stanza) {
 	bit := uint64(1) << (h.env.Loop.Index & 63)
 	if h == r && len(r.local) == 0 {
 		before := r.env.Issued()
-		r.deliver(s)
+		if c.Session.Lasting {
+			r.env.Because(cause(c, s), func() { r.deliver(s) })
+		} else {
+			r.deliver(s)
+		}
 		if r.env.Issued() != before {
 			c.Session.Unsettled |= bit
 		}
@@ -159,6 +166,11 @@ func (r *Router) forward(c *feature.Ctx, s *stanza.Stanza) {
 	p := loop.NewPacket()
 	p.Kind = kindStanza
 	p.B = s.Append(p.B[:0])
+	if c.Session.Lasting {
+		p.N = c.Session.Received
+		p.X = binary.BigEndian.AppendUint64(p.X[:0], c.Session.ID)
+		p.X = binary.BigEndian.AppendUint64(p.X, print(s))
+	}
 	r.post(h, p)
 }
 

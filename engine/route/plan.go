@@ -57,6 +57,9 @@ func (p *Plan) add(f *feature.Feature) {
 		}
 		p.nonza[n.Space] = n.Handle
 	}
+	if f.Start != nil {
+		p.start = append(p.start, f.Start)
+	}
 	if f.Bound != nil {
 		p.Bound = append(p.Bound, f.Bound)
 	}

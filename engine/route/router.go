@@ -31,6 +31,7 @@ type Plan struct {
 	Hides func(*feature.Env, *account.Session) func(bare []byte) bool
 
 	removed []func(*feature.Ctx) func()
+	start   []func(*feature.Env)
 
 	iq     map[iqKey]*iqHandlers
 	nonza  map[string]func(*feature.Ctx, xml.Elem)
@@ -65,8 +66,15 @@ func New(p *Plan, loops *loop.Group, env feature.Env) []*Router {
 		r.out.Env, r.in.Env = &r.env, &r.env
 		r.env.Loop.Receive = r.receive
 		p.routers = append(p.routers, r)
+		r.env.Loop.Post(r.begin)
 	}
 	return p.routers
+}
+
+func (r *Router) begin() {
+	for _, fn := range r.start {
+		fn(&r.env)
+	}
 }
 
 // Env returns the loop's surroundings.

@@ -90,6 +90,8 @@ const (
 	opened                     // up was told Opened
 	counted                    // as unauthenticated, at the gate
 	ended                      // the client's close_notify came
+	fronting                   // a proxy may still say for whom it comes
+	fronted                    // a proxy has TLS with the client
 )
 
 // Loop returns the loop w lives on.
@@ -107,8 +109,8 @@ func (w *Conn) TLS() *tls.ConnState {
 	return &st
 }
 
-// Secure reports whether w is under TLS.
-func (w *Conn) Secure() bool { return w.tls != nil }
+// Secure reports whether w is under TLS, here or in front of a proxy.
+func (w *Conn) Secure() bool { return w.tls != nil || w.flags&fronted != 0 }
 
 // Age returns how long ago the socket came, to a second: before Opened there
 // may have been a handshake.
@@ -226,6 +228,16 @@ func (w *Conn) Move(to *loop.Loop, done func()) {
 // Open is for the loop.
 func (w *Conn) Open(c *loop.Conn) {
 	w.c, w.born = c, uint32(c.Loop().Now().Unix())
+	if len(w.srv.opt.Proxies) > 0 && w.Trusted() {
+		w.flags |= fronting
+		w.await()
+		return
+	}
+	w.start()
+}
+
+// start begins with TLS or without.
+func (w *Conn) start() {
 	if w.mode == shaking {
 		w.await()
 		return

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 )
 
@@ -9,10 +10,23 @@ import (
 // address. It is asked when a connection comes, logs in or goes.
 type gate struct {
 	perAddress, max int
+	proxies         []netip.Prefix // set before the first connection
 
 	mu    sync.Mutex
 	count map[netip.Addr]int
 	total int
+}
+
+// exempt reports whether a is a proxy, which comes for many.
+func (g *gate) exempt(a netip.Addr) bool {
+	return slices.ContainsFunc(g.proxies, func(p netip.Prefix) bool { return p.Overlaps(netip.PrefixFrom(a, networkBits(a))) })
+}
+
+func networkBits(a netip.Addr) int {
+	if a.Is6() {
+		return 64
+	}
+	return a.BitLen()
 }
 
 func newGate(perAddress, max int) *gate {
@@ -35,7 +49,7 @@ func (g *gate) enter(a netip.Addr) verdict {
 	switch {
 	case g.total >= g.max:
 		return tooMany
-	case g.count[a] >= g.perAddress:
+	case g.count[a] >= g.perAddress && !g.exempt(a):
 		return tooManyOfAddress
 	}
 	g.count[a]++

@@ -11,6 +11,8 @@ func (w *Conn) Data(_ *loop.Conn, in []byte) {
 	w.spend(len(in))
 	switch {
 	case w.mode == dead:
+	case w.flags&fronting != 0:
+		w.proxy(in)
 	case w.mode == shaking:
 		w.shake(in)
 	case in == nil:

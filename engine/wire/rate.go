@@ -64,7 +64,7 @@ func (w *Conn) refill() {
 
 // Timeout is for the loop.
 func (w *Conn) Timeout(*loop.Timer) {
-	if w.mode != shaking {
+	if w.mode != shaking && w.flags&fronting == 0 {
 		w.refill()
 		return
 	}

@@ -3,6 +3,7 @@ package wire
 import (
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +25,10 @@ type Options struct {
 
 	PerAddress      int // unauthenticated connections of an address (IPv6: /64); 0: 100
 	Unauthenticated int // in all; 0: 10000
+
+	// Proxies are believed what they say of their clients (PROXY protocol,
+	// Conn.Behind).
+	Proxies []netip.Prefix
 
 	HotSessions int // TLS sessions per loop whose ciphers are kept ready; 0: 1024
 }
@@ -79,6 +84,16 @@ func New(g *loop.Group, opt Options) *Server {
 		countHandshakes(opt.TLS)
 	}
 	return s
+}
+
+// With returns a Server that shares its limits with s, for listeners whose
+// clients speak something else (ALPN) or come through proxies. It
+// is for the time before there are connections.
+func (s *Server) With(t *tls.Server, proxies []netip.Prefix) *Server {
+	opt := s.opt
+	opt.TLS, opt.Proxies = t, proxies
+	s.gate.proxies = append(s.gate.proxies, proxies...)
+	return &Server{opt: opt, group: s.group, gate: s.gate, shards: s.shards}
 }
 
 func countHandshakes(t *tls.Server) {

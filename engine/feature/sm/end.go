@@ -6,6 +6,7 @@ import (
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
 	"meerkat/engine/stanza"
+	"meerkat/store"
 	"meerkat/xml"
 )
 
@@ -25,8 +26,28 @@ func (f *Feature) unbound(c *feature.Ctx) {
 	}
 	k.makeRoom()
 	taken := others(k.sess)
-	k.queue.each(func(it item) { handBack(c, it, taken) })
+	k.giveBack(c, taken)
 	k.queue.clear()
+	if k.sess.Lasting {
+		owner, id := k.owner(), k.sess.ID
+		k.env.Loop.Post(func() { // behind what the stanzas have become
+			k.b.do(func(tx *store.Tx) error { return remove(tx, owner, id) }, func(error) {})
+		})
+	}
+}
+
+// giveBack hands back all that is in the queue.
+func (k *keeper) giveBack(c *feature.Ctx, taken bool) {
+	c.View(func(tx *store.Tx) {
+		n := k.acked
+		k.queue.each(func(it item) {
+			n++
+			if it.marks&away != 0 {
+				it.stanza = k.fetch(tx, n)
+			}
+			handBack(c, it, taken)
+		})
+	})
 }
 
 // handBack gives a stanza that nobody acknowledged to whom it may concern, as

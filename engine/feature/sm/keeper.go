@@ -26,32 +26,42 @@ const pace = 128 << 10
 
 // keeper stands between a session and its stream.
 //
-// Stanzas to the client are numbered from 1, modulo 2^32. Those from acked+1 to
-// sent are in the queue; the client has been given them up to out.
+// Stanzas to the client are numbered from 1; it knows the numbers modulo 2^32.
+// Those from acked+1 to sent are in the queue; the client has been given them up
+// to out. Of a session that can be resumed, messages go out only once they are in
+// the store, and what comes after them waits.
 type keeper struct {
 	env   *feature.Env
+	b     *batch
 	sess  *account.Session
 	under account.Carrier // nil while detached
 	queue queue
 	next  int // where the item out+1 is in the queue
 
-	sent, out, acked uint32
-	asked            uint32 // sent at the last question
-	askedAt          uint32 // Unix s
-	max              uint32 // s of waiting for the client; 0: can't be resumed
-	token            [16]byte
-	state            state
+	sent, out, acked uint64
+	asked            uint64          // out at the last question
+	stored           uint64          // the last that has been given to the batch
+	safe             uint64          // the last that the batch has stored
+	trimmed          uint64          // acked when the store was last told
+	rowHash          uint64          // of the row in the store
 	sents            []func(ok bool) // callers of Sent, to be told when there is room
 	timer            loop.Timer      // attached: of the next question; detached: the end
+	askedAt          uint32          // Unix s
+	max              uint32          // s of waiting for the client; 0: can't be resumed
+	token            [16]byte
+	state            state
 }
 
 type state uint8
 
 const (
-	asking  state = 1 << iota // <r/> is out, <a/> is not there
-	paused                    // Pause
-	filling                   // the stream is being given what it has missed
-	over                      // the session has ended
+	asking   state = 1 << iota // <r/> is out, <a/> is not there
+	paused                     // Pause
+	starting                   // the stream is not to be written to yet
+	pacing                     // the stream has enough for now
+	touched                    // among those of the batch
+	lossy                      // not all is in the store that should be
+	over                       // the session has ended
 )
 
 // Write numbers a stanza, keeps it, and sends it on.
@@ -59,9 +69,14 @@ func (k *keeper) Write(b []byte) {
 	if k.state&over != 0 {
 		return
 	}
+	it := item{stanza: b, at: k.env.Now().UnixMilli(), marks: k.marks(b)}
 	k.sent++
-	k.queue.push(item{stanza: b, at: k.env.Now().UnixMilli(), marks: k.marks()})
-	if k.under != nil && k.state&filling == 0 {
+	k.queue.push(it)
+	switch {
+	case it.marks&kept != 0:
+		k.stored = k.sent
+		k.b.keep(k, k.sent, it)
+	case k.under != nil && k.out+1 == k.sent && k.state&(starting|pacing) == 0:
 		k.under.Write(b)
 		k.passed()
 	}
@@ -69,12 +84,24 @@ func (k *keeper) Write(b []byte) {
 }
 
 // marks tells whether others get what the session gets, when it is for the bare
-// JID.
-func (k *keeper) marks() byte {
+// JID, and whether it is to be stored.
+func (k *keeper) marks(b []byte) (m byte) {
 	if len(k.sess.Account.Sessions) > 1 && others(k.sess) {
-		return shared
+		m = shared
 	}
-	return 0
+	if k.resumable() && lasts(b) {
+		m |= kept
+	}
+	return m
+}
+
+// lasts reports whether a stanza means something to a client that comes back
+// after a restart: a message that is more than the news that somebody types.
+// Presence does not, for everybody says theirs again; requests and answers do
+// not outlive those who asked.
+func lasts(b []byte) bool {
+	return bytes.HasPrefix(b, []byte("<message")) &&
+		(!bytes.Contains(b, []byte("http://jabber.org/protocol/chatstates")) || bytes.Contains(b, []byte("<body")))
 }
 
 // others reports whether another resource takes the account's messages.
@@ -98,7 +125,7 @@ func (k *keeper) passed() {
 func (k *keeper) limit() {
 	lim := &k.env.Config.Limits
 	tooMany := k.queue.count > lim.ResumeStanzas && (k.under == nil || k.silent())
-	if !tooMany && k.queue.size() <= int(lim.ResumeBytes) {
+	if !tooMany && k.queue.weight <= int(lim.ResumeBytes) {
 		return
 	}
 	overflows.Add(k.env.Shard(), 1)
@@ -149,10 +176,18 @@ func (k *keeper) Timeout(*loop.Timer) {
 }
 
 // answer takes <r/>: all that the client has sent so far is handled once it is
-// stored.
+// stored, and that it is.
 func (k *keeper) answer() {
 	h := k.sess.Received
-	k.sess.AfterSettled(func() { k.say("a", h) }, k.env.Router)
+	k.sess.AfterSettled(func() {
+		switch {
+		case k.state&over != 0:
+		case k.sess.Lasting:
+			k.b.ack(k, h)
+		default:
+			k.say("a", h)
+		}
+	}, k.env.Router)
 }
 
 // say writes a nonza with a count, if somebody is there to hear it.
@@ -173,7 +208,7 @@ func (k *keeper) hear(h []byte) {
 	switch {
 	case !ok:
 		k.Kick("invalid-xml", "an acknowledgement has a number h")
-	case n-k.acked > k.out-k.acked:
+	case !k.plausible(n):
 		k.tooHigh(k.under, n)
 	default:
 		k.state &^= asking
@@ -182,12 +217,17 @@ func (k *keeper) hear(h []byte) {
 	}
 }
 
+// plausible reports whether the client can have got as many.
+func (k *keeper) plausible(h uint32) bool { return uint64(h-uint32(k.acked)) <= k.out-k.acked }
+
 // acknowledge forgets what the client has.
 func (k *keeper) acknowledge(h uint32) {
-	k.next -= k.queue.pop(int(h - k.acked))
-	k.acked = h
-	if int32(k.asked-h) < 0 {
-		k.asked = h
+	n := h - uint32(k.acked)
+	k.next -= k.queue.pop(int(n))
+	k.acked += uint64(n)
+	k.asked = max(k.asked, k.acked)
+	if k.stored > k.trimmed {
+		k.b.touch(k)
 	}
 	k.makeRoom()
 }
@@ -197,7 +237,7 @@ func (k *keeper) acknowledge(h uint32) {
 func (k *keeper) tooHigh(stream account.Carrier, h uint32) {
 	var b xml.Builder
 	app := b.Reset(nil, stanza.Client).Start("handled-count-too-high", space).
-		AttrInt("h", int64(h)).AttrInt("send-count", int64(k.out)).End().Bytes()
+		AttrInt("h", int64(h)).AttrInt("send-count", int64(uint32(k.out))).End().Bytes()
 	stream.Fail("undefined-condition", "more is acknowledged than was sent", app)
 }
 
@@ -245,7 +285,7 @@ func (k *keeper) Sent(done func(ok bool)) {
 }
 
 func (k *keeper) makeRoom() {
-	for len(k.sents) > 0 && (k.queue.size() <= pace || k.state&over != 0) {
+	for len(k.sents) > 0 && (k.queue.weight <= pace || k.state&over != 0) {
 		done := k.sents[0]
 		if k.sents = k.sents[1:]; len(k.sents) == 0 {
 			k.sents = nil
@@ -253,3 +293,5 @@ func (k *keeper) makeRoom() {
 		done(true)
 	}
 }
+
+func (k *keeper) owner() string { return k.sess.Account.JID.String() }

@@ -12,9 +12,10 @@ import (
 // Each is a head of fixed size and the stanza, one behind the other in one
 // buffer, so that keeping a stanza is a copy, and forgetting it is nothing.
 type queue struct {
-	p     *loop.Packet
-	off   int // where the first one begins in p.B
-	count int
+	p      *loop.Packet
+	off    int // where the first one begins in p.B
+	count  int
+	weight int // bytes of the stanzas, those that are away included
 }
 
 // item is a stanza of a queue. Its bytes are borrowed from the queue.
@@ -42,6 +43,16 @@ func (q *queue) push(it item) {
 	b = append(b, it.marks)
 	q.p.B = append(b, it.stanza...)
 	q.count++
+	q.weight += it.weight()
+}
+
+// weight returns the bytes of the stanza, wherever they are: what is away has
+// left its length here.
+func (it *item) weight() int {
+	if it.marks&away != 0 {
+		return int(binary.LittleEndian.Uint32(it.stanza))
+	}
+	return len(it.stanza)
 }
 
 // size returns the bytes held.
@@ -66,7 +77,8 @@ func (q *queue) at(off int) (it item, next int) {
 // pop forgets the first n items and returns the bytes they had.
 func (q *queue) pop(n int) (gone int) {
 	for range n {
-		_, next := q.at(gone)
+		it, next := q.at(gone)
+		q.weight -= it.weight()
 		gone = next
 	}
 	q.off += gone
@@ -87,6 +99,23 @@ func (q *queue) clear() {
 		q.p.Release()
 	}
 	*q = queue{}
+}
+
+// shrink leaves those stanzas to the store that are there: fn tells which. The
+// i-th is item i of the queue, from 0.
+func (q *queue) shrink(fn func(i int, it item) bool) {
+	var small queue
+	i := 0
+	q.each(func(it item) {
+		if it.marks&away == 0 && fn(i, it) {
+			it.stanza = binary.LittleEndian.AppendUint32(nil, uint32(len(it.stanza)))
+			it.marks |= away
+		}
+		small.push(it)
+		i++
+	})
+	q.clear()
+	*q = small
 }
 
 // each calls fn for every item, oldest first.

@@ -1,9 +1,12 @@
 package sm
 
 import (
+	"encoding/binary"
+
 	"meerkat/engine/account"
 	"meerkat/engine/feature"
 	"meerkat/engine/stanza"
+	"meerkat/store"
 	"meerkat/xml"
 )
 
@@ -14,10 +17,25 @@ func (k *keeper) Detach() bool {
 		return false
 	}
 	k.under = nil
-	k.state &^= asking | filling
+	k.state &^= asking | starting | pacing
 	k.set(secondsOf(k.max))
 	detached.Add(k.env.Shard(), 1)
+	k.b.touch(k)
+	k.b.urgent()
+	k.shrink()
 	return true
+}
+
+// roomy is how many bytes a session that is away may have in memory, before what
+// is in the store is left to the store.
+const roomy = 8 << 10
+
+func (k *keeper) shrink() {
+	if k.under == nil && k.queue.size() > roomy && k.state&lossy == 0 {
+		first := k.acked + 1
+		k.queue.shrink(func(i int, it item) bool { return it.marks&kept != 0 && first+uint64(i) <= k.safe })
+		k.rewind()
+	}
 }
 
 // resume takes <resume/> (XEP-0198 §5), on the loop of the account.
@@ -42,16 +60,27 @@ func (f *Feature) resumeFrom(r *feature.Resumption, id string, h uint32) {
 	k := find(r.Accounts.Get(r.Owner.String()), id)
 	switch {
 	case k == nil:
-		f.refuse(r, stanza.ItemNotFound)
-	case h-k.acked > k.out-k.acked:
+		f.thaw(r, id, h)
+	case !k.plausible(h):
 		k.tooHigh(r.Stream, h)
 	default:
 		k.attach(r.Stream)
 		k.acknowledge(h)
 		k.rewind()
-		received := k.sess.Received
-		k.sess.AfterSettled(func() { r.Done(k.sess, k.resumed(received), k.fill) }, r.Router)
+		k.reply(r)
 	}
+}
+
+// reply tells the client how far its own stanzas got. What it hears is stored
+// first, as in answer.
+func (k *keeper) reply(r *feature.Resumption) {
+	h := k.sess.Received
+	done := func(error) { r.Done(k.sess, k.resumed(h), k.start) }
+	k.sess.AfterSettled(func() {
+		k.b.do(func(tx *store.Tx) error {
+			return counts.Put(tx, k.owner(), key(k.sess.ID), binary.BigEndian.AppendUint32(nil, h))
+		}, done)
+	}, k.env.Router)
 }
 
 // find returns the account's session of that SM-ID, or nil.
@@ -78,7 +107,7 @@ func (k *keeper) attach(stream account.Carrier) {
 	}
 	k.env.Loop.Stop(&k.timer)
 	k.under = stream
-	k.state = k.state&^asking | filling
+	k.state = k.state&^(asking|pacing) | starting
 	stream.Carry(k.sess, k)
 	if k.state&paused != 0 {
 		stream.Pause()
@@ -95,22 +124,66 @@ func (k *keeper) resumed(h uint32) []byte {
 		AttrInt("h", int64(h)).Attr("previd", k.id()).End().Bytes()
 }
 
-// fill gives the stream what it has missed, in portions.
-func (k *keeper) fill() {
-	for n := 0; k.out != k.sent && n < pace; {
-		it, _ := k.queue.at(k.next)
-		k.under.Write(it.stanza)
-		n += len(it.stanza)
-		k.passed()
-	}
-	if k.out == k.sent {
-		k.state &^= filling
+// start lets the stream have what it has missed.
+func (k *keeper) start() {
+	k.state &^= starting
+	k.pump()
+}
+
+// pump gives the stream what it has not been given yet and may have, in portions.
+func (k *keeper) pump() {
+	if k.under == nil {
+		k.shrink()
 		return
 	}
-	stream := k.under
+	if k.out == k.sent || k.state&(starting|pacing|over) != 0 {
+		return
+	}
+	n := 0
+	for k.out != k.sent && n < pace && k.mayPass() {
+		n += k.pass()
+	}
+	if n >= pace {
+		k.pauseFor(k.under)
+	}
+}
+
+// mayPass reports whether the next item need not wait for the store.
+func (k *keeper) mayPass() bool {
+	it, _ := k.queue.at(k.next)
+	return it.marks&kept == 0 || k.out < k.safe
+}
+
+// pass writes the next item and returns its size.
+func (k *keeper) pass() int {
+	it, _ := k.queue.at(k.next)
+	if it.marks&away == 0 {
+		k.under.Write(it.stanza)
+	} else {
+		k.env.View(func(tx *store.Tx) { k.under.Write(k.fetch(tx, k.out+1)) })
+	}
+	k.passed()
+	return it.weight()
+}
+
+// fetch reads a stanza that is away.
+func (k *keeper) fetch(tx *store.Tx, n uint64) []byte {
+	if v := stanzas.Get(tx, k.owner(), stanzaKey(k.sess.ID, n)); len(v) > 9 {
+		return v[9:]
+	}
+	k.env.Log.Error("sm: a stanza is not in the store any more", "session", k.sess.JID.String())
+	return nil
+}
+
+// pauseFor goes on when the stream has taken what it has.
+func (k *keeper) pauseFor(stream account.Carrier) {
+	k.state |= pacing
 	stream.Sent(func(ok bool) {
-		if ok && k.under == stream && k.state&over == 0 {
-			k.fill()
+		if k.under == stream && k.state&over == 0 {
+			k.state &^= pacing
+			if ok {
+				k.pump()
+			}
 		}
 	})
 }

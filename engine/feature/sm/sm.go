@@ -9,6 +9,7 @@ package sm
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"hash/maphash"
 	"strconv"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"meerkat/engine/feature"
 	"meerkat/engine/metric"
 	"meerkat/engine/stanza"
+	"meerkat/store"
 	"meerkat/xml"
 )
 
@@ -37,16 +39,31 @@ var (
 		"Sessions that nobody resumed in limits.resume_time.")
 	overflows = metric.NewCounter("meerkat_sm_overflows_total",
 		"Sessions ended because of limits.resume_stanzas or limits.resume_bytes.")
+	unstored = metric.NewCounter("meerkat_sm_unstored_total",
+		"Stanzas that went out without being stored because the store did not take them.")
 	returned = metric.NewCounter("meerkat_sm_returned_total",
 		"Stanzas that no client acknowledged, given to other resources, to the offline store, or back to their senders.")
 )
 
 // Feature is stream management on all loops.
-type Feature struct{}
+type Feature struct {
+	homes    []*home // by loop
+	freezers []feature.Feature
+	thawers  []feature.Feature
+}
 
-// New returns the feature.
-func New() (feature.Feature, *Feature) {
-	f := &Feature{}
+// New returns the feature. loops is how many there are, others are the features
+// that have something to do with sessions that come back after a restart.
+func New(loops int, others []feature.Feature) (feature.Feature, *Feature) {
+	f := &Feature{homes: make([]*home, loops)}
+	for _, o := range others {
+		if o.Freeze != nil {
+			f.freezers = append(f.freezers, o)
+		}
+		if o.Thaw != nil {
+			f.thawers = append(f.thawers, o)
+		}
+	}
 	return feature.Feature{
 		Name:   "sm",
 		Spec:   "XEP-0198",
@@ -55,8 +72,35 @@ func New() (feature.Feature, *Feature) {
 		Stream: []feature.StreamFeature{{Bound: true, Append: func(_ *feature.Ctx, b *xml.Builder, _ string) {
 			b.Start("sm", space).End()
 		}}},
+		Start:   func(e *feature.Env) { f.at(e) },
+		Bound:   f.bound,
 		Unbound: f.unbound,
 	}, f
+}
+
+// home is what one loop has.
+type home struct {
+	*batch
+	*old
+}
+
+// at returns the home of a loop.
+func (f *Feature) at(env *feature.Env) *home {
+	h := f.homes[env.Shard()]
+	if h == nil {
+		h = &home{newBatch(f, env), newOld(f, env)}
+		f.homes[env.Shard()] = h
+	}
+	return h
+}
+
+// PresenceOut notes that what is to be kept of the session may have changed. It
+// is a stage behind the broadcast.
+func (f *Feature) PresenceOut(c *feature.Ctx, _ *stanza.Stanza) feature.Verdict {
+	if k, ok := c.Session.Bottom().(*keeper); ok {
+		k.b.touch(k)
+	}
+	return feature.Continue
 }
 
 // nonza takes what a bound session sends in our namespace.
@@ -89,15 +133,40 @@ func (f *Feature) enable(c *feature.Ctx, e xml.Elem, bottom account.Sink) {
 		bottom.Write(failed(stanza.FeatureNotImplemented))
 		return
 	}
-	k := &keeper{env: c.Env, sess: c.Session, under: stream}
-	if yes(e.Attr("resume")) {
-		k.grant(e.Attr("max"))
+	k := &keeper{env: c.Env, b: f.at(c.Env).batch, sess: c.Session, under: stream}
+	if !yes(e.Attr("resume")) {
+		c.Session.Received = 0
+		k.install(stream, k.granted())
+		return
 	}
-	c.Session.Received = 0
-	stream.Write(k.granted())
-	c.Session.SetBottom(k)
-	stream.Carry(c.Session, k)
-	enabled.Add(c.Shard(), 1)
+	k.grant(e.Attr("max"))
+	k.sess.Hold()
+	f.save(k, func(err error) {
+		if k.alive() {
+			k.sess.Received = 0
+			k.sess.Lasting = err == nil
+			k.install(stream, k.granted())
+		}
+		k.sess.Release()
+	})
+}
+
+// install puts k between its session and the stream.
+func (k *keeper) install(stream account.Carrier, answer []byte) {
+	stream.Write(answer)
+	k.sess.SetBottom(k)
+	stream.Carry(k.sess, k)
+	enabled.Add(k.env.Shard(), 1)
+}
+
+// alive reports whether the session is still bound.
+func (k *keeper) alive() bool { return k.sess.Account.Find(k.sess.JID.Resource()) == k.sess }
+
+// save stores the row of a session.
+func (f *Feature) save(k *keeper, done func(error)) {
+	row, owner, id := f.appendRow(nil, k), k.owner(), k.sess.ID
+	k.rowHash = maphash.Bytes(seed, row)
+	k.b.do(func(tx *store.Tx) error { return sessions.Put(tx, owner, key(id), row) }, done)
 }
 
 // grant allows the session to be resumed within the time that the client wants,
