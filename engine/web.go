@@ -1,0 +1,66 @@
+package engine
+
+import (
+	stdtls "crypto/tls"
+	"sync/atomic"
+
+	"meerkat/engine/web"
+	"meerkat/engine/wire"
+	"meerkat/engine/wire/tls"
+)
+
+// makeWeb makes what answers HTTP, if anything is to listen for it.
+func (s *Server) makeWeb() (err error) {
+	cfg := &s.config.HTTP
+	if len(cfg.Listen)+len(cfg.TLSListen) == 0 {
+		return nil
+	}
+	s.web, err = web.New(web.Options{
+		HTTP: cfg, Domains: s.config.Domains, DirectTLS: s.config.C2S.DirectTLS,
+		Group: s.group, Logger: s.opt.Logger,
+		Stream: s.streams.NewFramed, FirstMessage: s.streams.FirstMessage(),
+	})
+	if err != nil {
+		return err
+	}
+	var t *tls.Server
+	if s.opt.TLS != nil {
+		t = tls.NewServer(forHTTP(s.opt.TLS), 0)
+	}
+	s.webWire = s.wire.With(t, s.web.Proxies())
+	return nil
+}
+
+// forHTTP is the same configuration of TLS for clients that speak HTTP/1.1.
+func forHTTP(cfg func() *stdtls.Config) func() *stdtls.Config {
+	type pair struct{ from, to *stdtls.Config }
+	var last atomic.Pointer[pair]
+	return func() *stdtls.Config {
+		from := cfg()
+		if p := last.Load(); p != nil && p.from == from {
+			return p.to
+		}
+		to := from.Clone()
+		to.NextProtos = []string{"http/1.1"}
+		last.Store(&pair{from, to})
+		return to
+	}
+}
+
+func (s *Server) listenWeb() error {
+	for _, addr := range s.config.HTTP.Listen {
+		if err := s.listenHTTP(addr, false); err != nil {
+			return err
+		}
+	}
+	for _, addr := range s.config.HTTP.TLSListen {
+		if err := s.listenHTTP(addr, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Server) listenHTTP(addr string, secure bool) error {
+	return s.listen("http", addr, s.webWire, wire.ListenOptions{DirectTLS: secure, New: s.web.NewUpper})
+}
