@@ -24,13 +24,13 @@ type Env struct {
 	Log      *slog.Logger
 	Router   Router
 
-	updates updates
+	updates   updates
 	family    *family  // whose done runs
 	collect   []func() // see BeforeSettling
 	collected uint64
 	cause     Cause
-	scratch []byte
-	tx      *store.Tx // of the View that is open
+	scratch   []byte
+	tx        *store.Tx // of the View that is open
 }
 
 // Router sends stanzas on. engine/route is the one there is.

@@ -44,6 +44,8 @@ func New(flags *account.Flags) (feature.Feature, *Feature) {
 			feature.SetIQ(feature.Other, space, "enable", notAllowed),
 			feature.SetIQ(feature.Other, space, "disable", notAllowed),
 		},
+		Freeze: f.freeze,
+		Thaw:   f.thaw,
 	}, f
 }
 
@@ -60,6 +62,19 @@ func (f *Feature) enable(c *feature.Ctx, q *stanza.Stanza) {
 func (f *Feature) Enable(s *account.Session, shard int) {
 	s.Set(f.on)
 	enabled.Add(shard, 1)
+}
+
+func (f *Feature) freeze(s *account.Session, b []byte) []byte {
+	if s.Has(f.on) {
+		b = append(b, 1)
+	}
+	return b
+}
+
+func (f *Feature) thaw(c *feature.Ctx, b []byte) {
+	if len(b) > 0 {
+		c.Session.Set(f.on)
+	}
 }
 
 func (f *Feature) disable(c *feature.Ctx, q *stanza.Stanza) {

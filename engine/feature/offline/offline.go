@@ -50,6 +50,7 @@ func New(flags *account.Flags, loops int) (feature.Feature, *Feature) {
 		PresenceOut: f.presence,
 		Inbound:     f.Keep,
 		Unbound:     f.unbound,
+		Thaw:        func(c *feature.Ctx, _ []byte) { f.presence(c, &stanza.Stanza{}) },
 	}, f
 }
 
@@ -105,6 +106,7 @@ func (f *Feature) store(env *feature.Env, owner jid.JID, m message) {
 	b, req := m.delayed, m.req
 	limits := &env.Config.Limits
 	entries, bytes := limits.OfflineMessages, int64(limits.OfflineBytes)
+	once := env.Once()
 	env.Update(func(tx *store.Tx) error {
 		if !env.Users.Exists(tx, owner) {
 			return stanza.ServiceUnavailable
@@ -113,8 +115,10 @@ func (f *Feature) store(env *feature.Env, owner jid.JID, m message) {
 			bytes > 0 && log.Bytes(tx, owner.String())+int64(len(b)) > bytes {
 			return store.ErrFull
 		}
-		_, err := log.Append(tx, owner.String(), b)
-		return err
+		if _, err := log.Append(tx, owner.String(), b); err != nil {
+			return err
+		}
+		return once(tx)
 	}, func(err error) {
 		if err == nil {
 			kept.Add(env.Shard(), 1)

@@ -41,6 +41,7 @@ func New(loops int) feature.Feature {
 		PresenceOut: f.out,
 		PresenceIn:  f.in,
 		Unbound:     unbound,
+		Thaw:        thaw,
 	}
 }
 
