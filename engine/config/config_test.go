@@ -187,6 +187,7 @@ func TestManualWithoutCommentsIsTheDefault(t *testing.T) {
 	}
 	want := Default()
 	want.TLS.Certificates, want.Admin.Accounts = []Certificate{}, []string{}
+	want.External.Services = []ExternalService{}
 	want.HTTP.Listen, want.HTTP.TLSListen, want.HTTP.Proxies, want.HTTP.PublicIPs = []string{}, []string{}, []string{}, []string{}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
