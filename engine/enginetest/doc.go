@@ -39,6 +39,7 @@
 //	wait 5s                     the clock moves
 //	restart server              it stops and starts on the same store; what the
 //	                            old connections were told can still be received
+//	crash server                the same without a goodbye to anybody
 //
 // What is received is compared as a tree: order of attributes, prefixes, and
 // white space between elements do not matter. In what is expected,

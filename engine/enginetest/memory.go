@@ -106,6 +106,18 @@ func (m *memory) restart() error {
 	return m.run()
 }
 
+// crash ends the server amid whatever it does: its loops never turn again. What
+// it had given to the store gets there.
+func (m *memory) crash() error {
+	if m.server != nil {
+		if err := m.store.Close(); err != nil {
+			return err
+		}
+		m.server = nil
+	}
+	return m.run()
+}
+
 func (m *memory) account(bare, password string) error {
 	if err := m.run(); err != nil {
 		return err

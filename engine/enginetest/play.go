@@ -32,6 +32,7 @@ type world interface {
 	until(ok func() bool) bool
 	sleep(d time.Duration)
 	restart() error
+	crash() error
 }
 
 // Play plays each transcript that pattern names, a glob, against an engine of
@@ -105,6 +106,8 @@ func (p *player) step(s *step) error {
 		return p.wait(w[1])
 	case s.line == "restart server":
 		return p.world.restart()
+	case s.line == "crash server":
+		return p.world.crash()
 	}
 	c := p.clients[w[0]]
 	if c == nil || len(w) < 2 {

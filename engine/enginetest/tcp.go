@@ -28,6 +28,8 @@ func (r *remote) account(string, string) error { return nil }
 
 func (r *remote) restart() error { return errors.New("a running server is not ours to restart") }
 
+func (r *remote) crash() error { return errors.New("a running server is not ours to kill") }
+
 func (r *remote) sleep(d time.Duration) { time.Sleep(d) }
 
 func (r *remote) settle() { time.Sleep(quietTime) }
