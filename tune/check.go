@@ -2,19 +2,17 @@ package tune
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// bytesPerConnection is the memory of an idle connection with its session:
-	// ours and the kernel's two socket structures.
-	bytesPerConnection = 12 << 10
-	// backlog is how many connections may wait for accept: a burst of logins
-	// after a network came back.
-	backlog = 4096
-)
+// backlog is how many connections may wait for accept: a burst of logins after a
+// network came back.
+const backlog = 4096
 
 // Finding is one thing that was looked at.
 type Finding struct {
@@ -24,25 +22,19 @@ type Finding struct {
 	Type string // what to type if it is not good; "" if nothing helps but a larger box
 }
 
-// Check compares the machine with what n connections need.
-func (b Box) Check(n int) []Finding {
-	files := uint64(n) + spareFiles
-	found := []Finding{b.nofile(files)}
-	found = append(found,
-		b.sysctl("fs.nr_open", files, "limits of open files above it are refused"),
-		b.sysctl("fs.file-max", files+files/4, "open files of the whole machine"),
-		b.sysctl("net.core.somaxconn", backlog, "connections that wait for accept"),
-		b.sysctl("net.ipv4.tcp_max_syn_backlog", backlog, "connections half open"),
-		b.sysctl("net.netfilter.nf_conntrack_max", uint64(n)+uint64(n)/4, "connections the firewall can follow"),
-	)
-	found = append(found, b.memory(n))
-	kept := found[:0]
-	for _, f := range found {
-		if f.What != "" {
-			kept = append(kept, f)
+// Check compares the machine with what l needs, of the kernel also for the
+// ports we listen on.
+func (b Box) Check(l Load, ports []int) []Finding {
+	found := []Finding{b.nofile(l.Needs().Files)}
+	for _, s := range settings(l.Sessions, ports) {
+		if f, ok := b.setting(s); ok {
+			found = append(found, f)
 		}
 	}
-	return kept
+	if f := b.memory(l); f.What != "" {
+		found = append(found, f)
+	}
+	return found
 }
 
 // nofile looks at the hard limit: the soft one is raised to it at start.
@@ -65,34 +57,81 @@ func nofile(limit, want uint64) Finding {
 	return f
 }
 
-// sysctl looks at a number of the kernel that must be at least want. The
-// Finding is empty where this kernel has none.
-func (b Box) sysctl(name string, want uint64, what string) Finding {
-	is, ok := b.number("proc/sys/" + strings.ReplaceAll(name, ".", "/"))
-	if !ok {
-		return Finding{}
+// setting compares s with what is. ok is false where this kernel has no such
+// setting.
+func (b Box) setting(s Setting) (f Finding, ok bool) {
+	is, err := b.sysctl(s.Name)
+	if err != nil {
+		return Finding{}, false
 	}
-	if is >= want {
-		return Finding{What: "kernel", Good: true, Is: fmt.Sprintf("%s = %d", name, is)}
+	if s.ok(is) {
+		return Finding{What: "kernel", Good: true, Is: fmt.Sprintf("%s = %s", s.Name, is)}, true
+	}
+	if is == "" {
+		is = "empty"
 	}
 	return Finding{
 		What: "kernel",
-		Is:   fmt.Sprintf("%s (%s) is %d, wanted %d", name, what, is, want),
-		Type: fmt.Sprintf("echo '%s = %d' >> /etc/sysctl.d/60-meerkat.conf && sysctl --system", name, want),
-	}
+		Is:   fmt.Sprintf("%s (%s) is %s, wanted %s", s.Name, s.Why, is, s.Want),
+		Type: fmt.Sprintf("echo '%s = %s' >> %s && sysctl --system, or all at once: meerkat check -fix", s.Name, s.Want, sysctlFile),
+	}, true
 }
 
-// memory compares the memory with that of n idle connections.
-func (b Box) memory(n int) Finding {
+// sysctl reads a setting, its fields with one blank between them.
+func (b Box) sysctl(name string) (string, error) {
+	text, err := os.ReadFile(filepath.Join("/", b.Root, sysctlPath(name)))
+	return strings.Join(strings.Fields(string(text)), " "), err
+}
+
+func sysctlPath(name string) string { return "proc/sys/" + strings.ReplaceAll(name, ".", "/") }
+
+// field is the i-th number of a setting, 0 if there is none.
+func field(s string, i int) uint64 {
+	f := strings.Fields(s)
+	if i >= len(f) {
+		return 0
+	}
+	n, _ := strconv.ParseUint(f[i], 10, 64)
+	return n
+}
+
+// portsIn reports whether list, as "1024-2000,5222", has all ports that could be
+// taken at all.
+func portsIn(list string, ports []int) bool {
+	for _, p := range ports {
+		if p >= 1024 && !portIn(list, p) {
+			return false
+		}
+	}
+	return true
+}
+
+func portIn(list string, port int) bool {
+	for part := range strings.SplitSeq(list, ",") {
+		from, to, isRange := strings.Cut(strings.TrimSpace(part), "-")
+		if !isRange {
+			to = from
+		}
+		low, err := strconv.Atoi(from)
+		high, err2 := strconv.Atoi(to)
+		if err == nil && err2 == nil && low <= port && port <= high {
+			return true
+		}
+	}
+	return false
+}
+
+// memory compares the memory with that of l's sessions.
+func (b Box) memory(l Load) Finding {
 	have, limited := b.Memory()
 	if have == 0 {
 		return Finding{}
 	}
-	enough := int(have / 4 * 3 / bytesPerConnection)
-	f := Finding{What: "memory", Good: enough >= n}
-	f.Is = fmt.Sprintf("%d MiB, enough for about %d idle connections", have>>20, enough)
+	room := l.Room(have)
+	f := Finding{What: "memory", Good: room >= l.Sessions}
+	f.Is = fmt.Sprintf("%d MiB, enough for about %d idle connections", have>>20, room)
 	if !f.Good {
-		f.Is = fmt.Sprintf("%d connections need about %d MiB, there are %d", n, uint64(n)*bytesPerConnection/3*4>>20, have>>20)
+		f.Is = fmt.Sprintf("%d connections need about %d MiB, there are %d", l.Sessions, l.Needs().Memory>>20, have>>20)
 		if limited {
 			f.Type = "systemctl edit meerkat, raise MemoryMax under [Service], or the limit of the container"
 		}

@@ -96,7 +96,7 @@ func TestCheckSaysWhatIsWantedAndWhatToType(t *testing.T) {
 		"proc/sys/net/core/somaxconn": "128\n", "proc/sys/net/ipv4/tcp_max_syn_backlog": "4096\n",
 	})
 	var lines []string
-	for _, f := range small.Check(400000)[1:] {
+	for _, f := range small.Check(Load{Sessions: 400000, TLS: true}, nil)[1:] {
 		lines = append(lines, f.What+" "+f.Is)
 		if !f.Good {
 			lines = append(lines, "-> "+f.Type)
@@ -104,11 +104,11 @@ func TestCheckSaysWhatIsWantedAndWhatToType(t *testing.T) {
 	}
 	want := `kernel fs.nr_open = 1048576
 kernel fs.file-max (open files of the whole machine) is 100000, wanted 500640
--> echo 'fs.file-max = 500640' >> /etc/sysctl.d/60-meerkat.conf && sysctl --system
+-> echo 'fs.file-max = 500640' >> /etc/sysctl.d/60-meerkat.conf && sysctl --system, or all at once: meerkat check -fix
 kernel net.core.somaxconn (connections that wait for accept) is 128, wanted 4096
--> echo 'net.core.somaxconn = 4096' >> /etc/sysctl.d/60-meerkat.conf && sysctl --system
+-> echo 'net.core.somaxconn = 4096' >> /etc/sysctl.d/60-meerkat.conf && sysctl --system, or all at once: meerkat check -fix
 kernel net.ipv4.tcp_max_syn_backlog = 4096
-memory 400000 connections need about 6250 MiB, there are 1024
+memory 400000 connections need about 3137 MiB, there are 1024
 -> `
 	if got := strings.Join(lines, "\n"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

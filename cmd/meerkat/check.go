@@ -26,13 +26,14 @@ func check(t terminal, args []string) error {
 	var s settings
 	f := s.flags("check", t)
 	connections := f.Int("connections", 10000, "for how many connections at a time")
+	mend := f.Bool("fix", false, "as root: write the kernel's settings and the service's limits that so many need")
 	deep := f.Bool("store", false, "read the whole database, which takes a while (only while no server runs)")
 	rest, err := parse(f, args)
 	if err != nil {
 		return err
 	}
 	if len(rest) > 0 || *connections < 1 {
-		return usageError("try: meerkat check [-connections N] [-store]")
+		return usageError("try: meerkat check [-connections N] [-fix] [-store]")
 	}
 	cfg, path, err := s.load()
 	if err != nil {
@@ -45,13 +46,19 @@ func check(t terminal, args []string) error {
 		}
 		return quiet{exitUsage}
 	}
+	sessions := tune.Load{Sessions: *connections, Roster: 100, TLS: cfg.C2S.RequireTLS}
+	if *mend {
+		if err := fix(t, cfg, sessions); err != nil {
+			return err
+		}
+	}
 	bad := 0
 	for _, look := range []func() []tune.Finding{
 		func() []tune.Finding { return []tune.Finding{checkConfig(cfg, path)} },
 		func() []tune.Finding { return checkTLS(cfg, time.Now()) },
 		func() []tune.Finding { return checkServer(cfg, *deep) },
 		func() []tune.Finding { return checkDisk(cfg) },
-		func() []tune.Finding { return tune.Box{}.Check(*connections) },
+		func() []tune.Finding { return tune.Box{}.Check(sessions, ports(cfg)) },
 		func() []tune.Finding { return checkDNS(cfg) },
 	} {
 		for _, found := range look() {

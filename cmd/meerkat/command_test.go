@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -178,5 +179,53 @@ func TestRandomPasswordsDiffer(t *testing.T) {
 	a, b := randomPassword(), randomPassword()
 	if a == b || !regexp.MustCompile(`^([a-z2-7]{5}-){3}[a-z2-7]{5}$`).MatchString(a) {
 		t.Errorf("got %q and %q", a, b)
+	}
+}
+
+func TestPlan(t *testing.T) {
+	dir := t.TempDir()
+	writeConfig(t, dir, "")
+	out, errs, code := meerkat(t, dir, "", "plan", "-config", "meerkat.toml", "-sessions", "1000000", "-roster", "50", "-tls")
+	if code != 0 {
+		t.Fatalf("status %d: %s", code, errs)
+	}
+	for _, want := range []string{
+		"1000000 sessions over TLS, rosters of 50, need about\n", "  open files  1000512\n",
+		"of the kernel's sockets", "such sessions.\n", "sudo meerkat check -connections 1000000 -fix\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("lacks %q:\n%s", want, out)
+		}
+	}
+}
+
+func TestFixWantsRoot(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to be somebody else")
+	}
+	dir := t.TempDir()
+	for d := dir; strings.HasPrefix(d, os.TempDir()+"/"); d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writeConfig(t, dir, "")
+	if err := os.Chmod(filepath.Join(dir, "meerkat.toml"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := prepareCommand(dir, "check", "-config", "meerkat.toml", "-fix")
+	program := filepath.Join(dir, "meerkat") // the one go test made may be out of others' reach
+	b, err := os.ReadFile(os.Args[0])
+	if err == nil {
+		err = os.WriteFile(program, b, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Path = program
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "wants root") {
+		t.Errorf("got %v:\n%s", err, out)
 	}
 }
