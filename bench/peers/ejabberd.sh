@@ -5,8 +5,11 @@ node=meerkatbench@localhost
 
 install() { package ejabberd; }
 
+# ctl is not run by su, as the package does, because PAM would take away the open
+# files that the sessions need.
 ctl() {
-	ejabberdctl --node $node --config-dir "$work/ejabberd" --spool "$work/ejabberd/spool" --logs "$work/ejabberd" "$@"
+	HOME=$work/ejabberd setpriv --reuid=ejabberd --regid=ejabberd --init-groups \
+		ejabberdctl --node $node --config-dir "$work/ejabberd" --spool "$work/ejabberd/spool" --logs "$work/ejabberd" "$@"
 }
 
 seed() {
