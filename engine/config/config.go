@@ -23,6 +23,7 @@ type Config struct {
 	Register Register `toml:"register"`
 	Admin    Admin    `toml:"admin"`
 	External External `toml:"external"`
+	Archive  Archive  `toml:"archive"`
 	Limits   Limits   `toml:"limits"`
 	Loops    Loops    `toml:"loops"`
 	Metrics  Metrics  `toml:"metrics"`

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"fmt"
 	"errors"
 	"os"
 	"path/filepath"
@@ -187,7 +188,7 @@ func TestManualWithoutCommentsIsTheDefault(t *testing.T) {
 	}
 	want := Default()
 	want.TLS.Certificates, want.Admin.Accounts = []Certificate{}, []string{}
-	want.External.Services = []ExternalService{}
+	want.External.Services, want.Archive.Domains = []ExternalService{}, []DomainArchive{}
 	want.HTTP.Listen, want.HTTP.TLSListen, want.HTTP.Proxies, want.HTTP.PublicIPs = []string{}, []string{}, []string{}, []string{}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
@@ -231,4 +232,20 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("got %q, want lines with the name of the file", err)
 		}
 	})
+}
+
+func TestArchiveOfDomains(t *testing.T) {
+	for text, want := range map[string]string{
+		`[{domain = "localhost", retention = "30d"}]`:                     "",
+		`[{domain = "localhost", retention = "0s"}]`:                      "",
+		`[{domain = "example.org", retention = "30d"}]`:                   "not among domains",
+		`[{domain = "localhost", retention = "1s"}]`:                      "at least 1h",
+		`[{domain = "localhost"}, {domain = "LOCALHOST"}]`:                "twice",
+		`[{domain = "localhost", retention = "30d", forever = "please"}]`: "forever",
+	} {
+		_, err := parse("test", []byte("archive.domains = "+text))
+		if got := fmt.Sprint(err); want == "" && err != nil || !strings.Contains(got, want) {
+			t.Errorf("%s: %v, want an error with %q", text, err, want)
+		}
+	}
 }

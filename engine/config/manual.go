@@ -66,7 +66,7 @@ func literal(v reflect.Value) string {
 			quoted[i] = strconv.Quote(s)
 		}
 		return list(quoted)
-	case []Certificate, []ExternalService:
+	case []Certificate, []ExternalService, []DomainArchive:
 		return list(nil)
 	default:
 		return fmt.Sprint(x)
