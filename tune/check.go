@@ -26,7 +26,7 @@ type Finding struct {
 // ports we listen on.
 func (b Box) Check(l Load, ports []int) []Finding {
 	found := []Finding{b.nofile(l.Needs().Files)}
-	for _, s := range settings(l.Sessions, ports) {
+	for _, s := range b.settings(l.Sessions, ports) {
 		if f, ok := b.setting(s); ok {
 			found = append(found, f)
 		}
@@ -95,11 +95,10 @@ func field(s string, i int) uint64 {
 	return n
 }
 
-// portsIn reports whether list, as "1024-2000,5222", has all ports that could be
-// taken at all.
+// portsIn reports whether list, as "1024-2000,5222", has all ports.
 func portsIn(list string, ports []int) bool {
 	for _, p := range ports {
-		if p >= 1024 && !portIn(list, p) {
+		if !portIn(list, p) {
 			return false
 		}
 	}

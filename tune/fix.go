@@ -27,7 +27,7 @@ var ErrForeign = errors.New("was not written by meerkat check -fix, so it stays 
 func (b Box) Fix(l Load, ports []int) (done []string, err error) {
 	lines := []string{fmt.Sprintf("%s for %d sessions.", mark, l.Sessions)}
 	var lacking []Setting
-	for _, s := range settings(l.Sessions, ports) {
+	for _, s := range b.settings(l.Sessions, ports) {
 		is, err := b.sysctl(s.Name)
 		if err != nil {
 			continue // this kernel has none

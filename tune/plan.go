@@ -1,6 +1,9 @@
 package tune
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // What an idle session weighs, in bytes, on linux/amd64, as `meerkat bench idle`
 // measures it: bound, available, with its account. Heap per session is held to
@@ -75,7 +78,9 @@ type Setting struct {
 const manyConnections = 100_000
 
 // settings are what n connections to the ports of ours need of the kernel.
-func settings(n int, ports []int) []Setting {
+func (b Box) settings(n int, ports []int) []Setting {
+	is, _ := b.sysctl(portRange) // none: no port is in danger
+	lowest, highest := field(is, 0), field(is, 1)
 	files := uint64(n) + spareFiles
 	all := []Setting{
 		atLeast("fs.nr_open", files, "limits of open files above it are refused"),
@@ -92,23 +97,29 @@ func settings(n int, ports []int) []Setting {
 				func(is string) bool { return field(is, 2) <= 1<<20 }},
 			Setting{"net.ipv4.tcp_wmem", "4096 16384 1048576", "bytes under way from us, of one connection",
 				func(is string) bool { return field(is, 2) <= 1<<20 }},
-			Setting{"net.ipv4.ip_local_port_range", "10240 65535", "ports of connections that begin here",
+			Setting{portRange, fmt.Sprintf("%d 65535", lowestPort), "ports of connections that begin here",
 				func(is string) bool { return field(is, 1)-field(is, 0) >= 50_000 }})
+		lowest, highest = min(lowest, lowestPort), 65535
 	}
+	ports = slices.DeleteFunc(slices.Clone(ports), func(p int) bool { return uint64(p) < lowest || uint64(p) > highest })
 	return append(all, reserved(ports)...)
 }
+
+const (
+	portRange  = "net.ipv4.ip_local_port_range"
+	lowestPort = 10240
+)
 
 // reservedPorts is a list, to which ours are added.
 const reservedPorts = "net.ipv4.ip_local_reserved_ports"
 
 // reserved keeps our own ports from being taken by a connection that begins
-// here while the server is stopped.
+// here while the server is stopped. Those outside the range of such connections
+// are safe.
 func reserved(ports []int) []Setting {
 	list := ""
 	for _, p := range ports {
-		if p >= 1024 {
-			list += fmt.Sprintf(",%d", p)
-		}
+		list += fmt.Sprintf(",%d", p)
 	}
 	if list == "" {
 		return nil

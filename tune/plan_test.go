@@ -46,7 +46,7 @@ func kernel(t *testing.T) Box {
 }
 
 func TestFixWritesWhatCheckWants(t *testing.T) {
-	b, l, ports := kernel(t), Load{Sessions: 2_000_000, TLS: true}, []int{443, 5222, 5223, 8005}
+	b, l, ports := kernel(t), Load{Sessions: 2_000_000, TLS: true}, []int{443, 5222, 15222, 40000, 8005}
 	done, err := b.Fix(l, ports)
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ net.ipv4.tcp_wmem = 4096 16384 1048576
 net.ipv4.ip_local_port_range = 10240 65535
 
 # our ports, kept from connections that begin here
-net.ipv4.ip_local_reserved_ports = 8000-8010,5222,5223,8005
+net.ipv4.ip_local_reserved_ports = 8000-8010,15222,40000
 `
 	if got := b.read(t, sysctlFile); got != want {
 		t.Errorf("sysctl file:\n%s\nwant:\n%s", got, want)
@@ -99,6 +99,13 @@ net.ipv4.ip_local_reserved_ports = 8000-8010,5222,5223,8005
 	}
 	if strings.Contains(report, "fs.file-max") {
 		t.Errorf("set what was good: %q", report)
+	}
+
+	// For few, a port that no connection begins from needs nothing.
+	for _, f := range kernel(t).Check(Load{Sessions: 1000}, []int{5222, 15222}) {
+		if strings.Contains(f.Is, reservedPorts) {
+			t.Errorf("for few: %s", f.Is)
+		}
 	}
 
 	// A second fix, for fewer, takes nothing back that the kernel has by now.
