@@ -52,10 +52,11 @@ func (s *Stream) appendMechanisms(b *xml.Builder) {
 	b.End()
 }
 
-// binding is what this connection can bind a login to.
+// binding is what this connection can bind a login to. To a WebSocket there is
+// nothing: scripts in a browser do not learn what the TLS below them has.
 func (s *Stream) binding() auth.Binding {
 	t := s.w.TLS()
-	if t == nil {
+	if t == nil || s.w.Framed() {
 		return auth.Binding{TLS: s.w.Secure()}
 	}
 	return auth.Binding{TLS: true, Exporter: t.Exporter, EndPoint: t.EndPoint, Unique: t.Unique}
