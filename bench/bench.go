@@ -11,7 +11,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -170,9 +172,16 @@ func (r *run) faults(s load.Stats) {
 	r.result.AtMost("doubled", float64(s.Doubled), "", 0)
 	r.result.AtMost("reordered", float64(s.Reordered), "", 0)
 	r.result.AtMost("damaged", float64(s.Damaged), "", 0)
-	for what, m := range map[string]map[string]uint64{"login failed": s.Failed, "session dropped": s.Dropped, "error stanza": s.Errors} {
-		for why, n := range m {
-			r.result.AtMost(what+": "+why, float64(n), "", 0)
+	r.conditions("login failed", s.Failed)
+	r.conditions("session dropped", s.Dropped)
+	r.conditions("error stanza", s.Errors)
+}
+
+// conditions notes what went wrong by why.
+func (r *run) conditions(what string, m map[string]uint64) {
+	for _, why := range slices.Sorted(maps.Keys(m)) {
+		if m[why] > 0 {
+			r.result.AtMost(what+": "+why, float64(m[why]), "", 0)
 		}
 	}
 }
