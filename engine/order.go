@@ -2,6 +2,7 @@ package engine
 
 import (
 	"meerkat/engine/feature"
+	"meerkat/engine/feature/last"
 	"meerkat/engine/feature/offline"
 	"meerkat/engine/route"
 )
@@ -12,7 +13,12 @@ import (
 // filterOut is what every stanza to somebody else passes first, filterIn what
 // every one from somebody passes.
 func (f *features) filterOut() []feature.Stage { return []feature.Stage{f.blocking.FilterOut} }
-func (f *features) filterIn() []feature.Stage  { return []feature.Stage{f.blocking.FilterIn} }
+func (f *features) filterIn() []feature.Stage {
+	return []feature.Stage{
+		f.blocking.FilterIn,
+		last.Guard, // not everybody may ask how long a resource is idle
+	}
+}
 
 // outbound is what a message from one of our sessions passes.
 func (f *features) outbound() []feature.Stage {
