@@ -93,7 +93,7 @@ func (c *Conn) Local() netip.AddrPort {
 	if c.sock == nil {
 		return netip.AddrPort{}
 	}
-	return c.loop.drv.local(c)
+	return c.driver().local(c)
 }
 
 func addrPort(a net.Addr) netip.AddrPort {
@@ -120,7 +120,7 @@ func (c *Conn) Write(b []byte) {
 	if c.Backlog() > 0 {
 		c.watch()
 		if c.quiet() {
-			c.loop.drv.interest(c) // the driver wants to write, and asked to read too
+			c.driver().interest(c) // the driver wants to write, and asked to read too
 		}
 	}
 }
@@ -135,7 +135,7 @@ func (c *Conn) Backlog() int {
 
 // StalledFor returns how long the kernel has not taken a byte of the backlog.
 func (c *Conn) StalledFor() time.Duration {
-	if c.slow == nil || c.Backlog() == 0 {
+	if c.slow == nil || c.Backlog() == 0 || c.isVirtual() { // its Transport has limits of its own
 		return 0
 	}
 	return c.loop.now.Sub(c.slow.since)
@@ -164,7 +164,7 @@ func (c *Conn) Again() {
 func (c *Conn) Pause() {
 	if c.state&(paused|closing|gone) == 0 {
 		c.state |= paused
-		c.loop.drv.interest(c)
+		c.driver().interest(c)
 	}
 }
 
@@ -174,7 +174,7 @@ func (c *Conn) Resume() {
 		return
 	}
 	c.state &^= paused
-	c.loop.drv.interest(c)
+	c.driver().interest(c)
 	if c.held != nil {
 		c.Again()
 	}
@@ -194,7 +194,7 @@ func (c *Conn) Close() {
 	wasQuiet := c.quiet()
 	c.state = c.state&^(moving|paused) | closing
 	if wasQuiet {
-		c.loop.drv.interest(c) // to see the other side's end
+		c.driver().interest(c) // to see the other side's end
 	}
 	c.Dirty()
 }
@@ -207,7 +207,7 @@ func (c *Conn) Abort() { c.abort(nil) }
 
 func (c *Conn) abort(err error) {
 	if c.sock != nil {
-		c.loop.drv.close(c, c.Backlog() > 0)
+		c.driver().close(c, c.Backlog() > 0)
 		c.loop.gone(c, err)
 	}
 }
@@ -219,7 +219,7 @@ func (c *Conn) input(in []byte) {
 	case c.state&(closing|gone) != 0:
 	case c.quiet():
 		c.hold(in)
-		c.loop.drv.interest(c) // writing off a backlog turned reading on
+		c.driver().interest(c) // writing off a backlog turned reading on
 	case c.held != nil:
 		c.hold(in)
 		c.giveHeld()

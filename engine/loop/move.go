@@ -29,7 +29,7 @@ func (c *Conn) Move(to *Loop, done func(c *Conn)) {
 		return
 	}
 	c.state |= moving
-	c.loop.drv.interest(c)
+	c.driver().interest(c)
 	c.loop.moving[c] = &move{to: to, done: done}
 	c.loop.tryMove(c)
 }
@@ -44,7 +44,7 @@ func (l *Loop) runMoves() {
 	list := l.take(&l.moves)
 	for _, c := range list {
 		m := l.moving[c]
-		if m != nil && c.Backlog() == 0 { // else tick comes back to it
+		if m != nil && (c.Backlog() == 0 || c.isVirtual()) { // else tick comes back to it
 			l.leave(c, m)
 		}
 	}
@@ -60,7 +60,7 @@ func (l *Loop) leave(c *Conn, m *move) {
 		c.arrive(m)
 		return
 	}
-	err := l.drv.handOver(c, m)
+	err := c.driver().handOver(c, m)
 	switch {
 	case err == nil:
 		delete(l.moving, c)
@@ -82,7 +82,7 @@ func noDescriptor(err error) bool {
 func (c *Conn) arrive(m *move) {
 	c.state &^= moving
 	c.loop.n.conns++
-	c.loop.drv.interest(c)
+	c.driver().interest(c)
 	if m.asked&dirty != 0 {
 		c.Dirty()
 	}

@@ -60,7 +60,7 @@ func (c *Conn) finish() bool {
 	}
 	if c.Backlog() == 0 && c.state&ending == 0 {
 		c.state |= ending
-		c.loop.drv.shutdown(c)
+		c.driver().shutdown(c)
 	}
 	return true
 }
