@@ -12,6 +12,7 @@ import (
 	"meerkat/engine/config"
 	"meerkat/engine/feature"
 	"meerkat/engine/feature/offline"
+	"meerkat/engine/feature/ping"
 	"meerkat/engine/feature/presence"
 	"meerkat/engine/feature/rosters"
 	"meerkat/engine/jid"
@@ -69,7 +70,7 @@ func newWorld(t testing.TB, loops int, users ...string) *world {
 	var flags account.Flags
 	declared, kept := offline.New(&flags, loops)
 	here := presence.New(loops)
-	list := []feature.Feature{rosters.New(), here, declared}
+	list := []feature.Feature{rosters.New(), here, declared, ping.New()}
 	p := route.NewPlan([]string{"test"}, list)
 	p.Inbound = []feature.Stage{kept.Spool, route.Deliver, kept.Keep}
 	p.PresenceOut = []feature.Stage{here.PresenceOut, declared.PresenceOut}
