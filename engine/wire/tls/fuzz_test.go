@@ -49,7 +49,9 @@ func FuzzInner(f *testing.F) {
 		if !bytes.Equal(got, want) || wantErr == nil != (gotErr == nil) {
 			t.Fatalf("whole %q, %v; in pieces %q, %v", want, wantErr, got, gotErr)
 		}
-		if whole.in != pieces.in || whole.flags != pieces.flags {
+		// An answer to a KeyUpdate that waits for the end of the read is not given
+		// if the connection fails in that read.
+		if wantErr == nil && (whole.in != pieces.in || whole.flags != pieces.flags) {
 			t.Fatal("sessions differ afterwards")
 		}
 		// Answers to KeyUpdates are fewer if several come at once.
