@@ -10,15 +10,16 @@ const (
 	// left over from a burst: the collector gives pages back only slowly, and
 	// without new garbage not before two minutes.
 	calm = 4 * time.Second
-	// rest is the least time between two times of giving back.
-	rest = 30 * time.Second
-	// worth is how many bytes there must be to give back, besides a quarter of
-	// what lives.
+	// rest is the least time between two times of giving back; a second for
+	// every so many bytes, as a collection takes longer the more there is.
+	rest      = 30 * time.Second
+	perSecond = 16 << 20
+	// worth is how many bytes the process must have grown by, besides a quarter.
 	worth = 8 << 20
 )
 
-// Keeper finds out when a burst, such as many logins, has left the process with
-// much more memory than lives in it. Its zero value is ready.
+// Keeper finds out when a burst, such as many logins, may have left the process
+// with much more memory than lives in it. Its zero value is ready.
 type Keeper struct {
 	cycles uint64    // collections so far
 	since  time.Time // when they were seen to begin last
@@ -26,7 +27,7 @@ type Keeper struct {
 	floor  uint64    // bytes that giving back has left, or less
 	asked  bool      // floor is not known yet
 
-	read func() (cycles, live uint64) // for tests; nil is the runtime
+	read func() (cycles uint64) // for tests; nil is the runtime
 }
 
 // Waste reports that now is the time to give memory back to the system
@@ -35,26 +36,26 @@ type Keeper struct {
 func (k *Keeper) Waste(now time.Time, is Resident) bool {
 	read := k.read
 	if read == nil {
-		read = heap
+		read = collections
 	}
-	cycles, live := read()
-	if cycles != k.cycles {
+	if cycles := read(); cycles != k.cycles {
 		k.cycles, k.since = cycles, now
 	}
 	own := is.Own()
 	if k.asked || own < k.floor {
 		k.floor, k.asked = own, false
 	}
-	if need := max(live, k.floor); own <= need+need/4+worth || now.Sub(k.since) < calm || now.Sub(k.gave) < rest {
+	pause := max(rest, time.Duration(own/perSecond)*time.Second)
+	if own <= k.floor+k.floor/4+worth || now.Sub(k.since) < calm || now.Sub(k.gave) < pause {
 		return false
 	}
 	k.gave, k.asked = now, true
 	return true
 }
 
-// heap is the number of collections, and what the last one found in use.
-func heap() (cycles, live uint64) {
-	s := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/gc/heap/live:bytes"}}
+// collections is how many the collector has begun.
+func collections() uint64 {
+	s := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
 	metrics.Read(s)
-	return s[0].Value.Uint64(), s[1].Value.Uint64()
+	return s[0].Value.Uint64()
 }

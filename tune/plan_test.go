@@ -235,8 +235,8 @@ func TestResident(t *testing.T) {
 // After a burst memory is given back once, when it is calm, and not again for
 // what could not be given back.
 func TestKeeperGivesBackOnceAfterABurst(t *testing.T) {
-	now, cycles, live := time.Unix(1000, 0), uint64(1), uint64(100<<20)
-	k := Keeper{read: func() (uint64, uint64) { return cycles, live }}
+	now, cycles := time.Unix(1000, 0), uint64(1)
+	k := Keeper{read: func() uint64 { return cycles }}
 	look := func(after time.Duration, own uint64) bool {
 		now = now.Add(after)
 		return k.Waste(now, Resident{All: own + 5, File: 5})
@@ -264,8 +264,12 @@ func TestKeeperGivesBackOnceAfterABurst(t *testing.T) {
 	if look(time.Second, kept+kept/4+worth) || !look(time.Second, kept+kept/4+worth+1) {
 		t.Error("the next burst is judged by what the last one left")
 	}
-	if look(time.Second, 1<<30) || look(time.Second, 4<<30) {
-		t.Error("twice within the rest")
+	large := uint64(4 << 30)
+	if look(time.Second, large); look(rest, 2*large) {
+		t.Error("a collection of gigabytes twice in half a minute")
+	}
+	if !look(time.Duration(2*large/perSecond)*time.Second, 2*large) {
+		t.Error("never again")
 	}
 }
 
