@@ -70,8 +70,8 @@ func TestLoginHardlyAllocates(t *testing.T) {
 	if out.n != 101 {
 		t.Fatalf("%d presences came back, want 101", out.n)
 	}
-	if n > 300 {
-		t.Errorf("%v allocations for 200 deliveries and 100 answers, want at most 300", n)
+	if n > 450 { // about 260, more with the race detector, which empties pools
+		t.Errorf("%v allocations for 200 deliveries and 100 answers, want at most 450", n)
 	}
 }
 
