@@ -24,7 +24,7 @@ type Keeper struct {
 	cycles uint64    // collections so far
 	since  time.Time // when they were seen to begin last
 	gave   time.Time // when it last said yes
-	floor  uint64    // bytes that giving back has left, or less
+	floor  uint64    // bytes that giving back has left, or less; at first what there was
 	asked  bool      // floor is not known yet
 
 	read func() (cycles uint64) // for tests; nil is the runtime
@@ -42,7 +42,7 @@ func (k *Keeper) Waste(now time.Time, is Resident) bool {
 		k.cycles, k.since = cycles, now
 	}
 	own := is.Own()
-	if k.asked || own < k.floor {
+	if k.asked || own < k.floor || k.floor == 0 {
 		k.floor, k.asked = own, false
 	}
 	pause := max(rest, time.Duration(own/perSecond)*time.Second)

@@ -241,6 +241,9 @@ func TestKeeperGivesBackOnceAfterABurst(t *testing.T) {
 		now = now.Add(after)
 		return k.Waste(now, Resident{All: own + 5, File: 5})
 	}
+	if look(time.Second, 20<<20) || look(time.Minute, 20<<20) {
+		t.Error("an idle server at its start")
+	}
 	burst := uint64(250 << 20)
 	for range 5 {
 		cycles++
