@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"meerkat/engine/web"
+	"meerkat/engine/web/bosh"
 	"meerkat/engine/wire"
 	"meerkat/engine/wire/tls"
 )
@@ -28,7 +29,19 @@ func (s *Server) makeWeb() (err error) {
 		t = tls.NewServer(forHTTP(s.opt.TLS), 0)
 	}
 	s.webWire = s.wire.With(t, s.web.Proxies())
+	s.handleWeb()
 	return nil
+}
+
+// handleWeb says who answers which requests.
+func (s *Server) handleWeb() {
+	cfg := &s.config.HTTP
+	if cfg.BOSH {
+		s.web.Handle("/bosh", bosh.New(bosh.Options{
+			HTTP: cfg, Group: s.group, Wire: s.wire, Limits: s.streams.Limits(),
+			Stream: s.streams.NewFramed, FirstMessage: s.streams.FirstMessage(),
+		}))
+	}
 }
 
 // forHTTP is the same configuration of TLS for clients that speak HTTP/1.1.

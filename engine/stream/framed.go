@@ -15,6 +15,9 @@ func (sh *Shared) NewFramed() wire.Framed { return sh.newStream() }
 // FirstMessage is the largest message, in bytes, before login.
 func (sh *Shared) FirstMessage() int { return sh.before.Bytes }
 
+// Limits are those of an element after login.
+func (sh *Shared) Limits() xml.Limits { return sh.after }
+
 // framing takes the elements that stand for a stream's header and end. It
 // reports false for all others, and without a WebSocket.
 func (s *Stream) framing(e xml.Elem) bool {
