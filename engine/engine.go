@@ -80,7 +80,7 @@ func New(cfg *config.Config, opt Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := newFeatures(cfg, s.group.Len(), opt.Version, s.group.At(0).Now())
+	f := newFeatures(cfg, opt.Store, s.group.Len(), opt.Version, s.group.At(0).Now())
 	plan := route.NewPlan(hosts, f.list)
 	plan.Outbound, plan.Inbound = f.outbound(), f.inbound()
 	plan.PresenceOut, plan.PresenceIn = f.presenceOut(), f.presenceIn()

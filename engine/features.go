@@ -14,6 +14,7 @@ import (
 	"meerkat/engine/feature/extdisco"
 	"meerkat/engine/feature/last"
 	"meerkat/engine/feature/limits"
+	"meerkat/engine/feature/mam"
 	"meerkat/engine/feature/offline"
 	"meerkat/engine/feature/ping"
 	"meerkat/engine/feature/presence"
@@ -24,12 +25,14 @@ import (
 	"meerkat/engine/feature/sm"
 	"meerkat/engine/feature/vcard"
 	"meerkat/engine/feature/version"
+	"meerkat/store"
 )
 
 // features are all there are. The order of stages is in order.go.
 type features struct {
 	blocking *blocking.Feature
 	carbons  *carbons.Feature
+	mam      *mam.Feature
 	offline  *offline.Feature
 	presence feature.Feature
 	last     feature.Feature
@@ -40,18 +43,21 @@ type features struct {
 	preAuth []feature.PreAuth
 }
 
-func newFeatures(cfg *config.Config, loops int, release string, started time.Time) *features {
+func newFeatures(cfg *config.Config, st *store.Store, loops int, release string, started time.Time) *features {
 	var flags account.Flags
 	f := &features{presence: presence.New(loops), last: last.New(&flags, started)}
 	f.kept, f.offline = offline.New(&flags, loops)
 	copies, copier := carbons.New(&flags)
 	f.carbons = copier
+	history, keeper := mam.New(&flags, &cfg.Archive, st.Archive(), loops, started)
+	f.mam = keeper
 	reg, preReg := register.New(&cfg.Limits)
 	f.list = []feature.Feature{
 		rosters.New(),
 		f.presence,
 		f.kept,
 		copies,
+		history,
 		session.New(),
 		ping.New(),
 		version.New(release),

@@ -16,24 +16,29 @@ func (f *features) filterOut() []feature.Stage { return []feature.Stage{f.blocki
 func (f *features) filterIn() []feature.Stage {
 	return []feature.Stage{
 		f.blocking.FilterIn,
-		last.Guard, // not everybody may ask how long a resource is idle
+		last.Guard,   // not everybody may ask how long a resource is idle
+		f.mam.Behind, // behind messages that wait for their commit
 	}
 }
 
 // outbound is what a message from one of our sessions passes.
 func (f *features) outbound() []feature.Stage {
 	return []feature.Stage{
-		offline.Genuine,    // first: no stamps in the server's name
-		f.carbons.Outbound, // to the sender's other sessions
+		offline.Genuine, // first: no stamps in the server's name
+		f.mam.Outbound( // into the sender's archive; once it is there
+			f.carbons.Outbound, // to the sender's other sessions, with its id
+		),
 	}
 }
 
 // inbound is what a message for one of our accounts passes.
 func (f *features) inbound() []feature.Stage {
 	return []feature.Stage{
-		f.offline.Spool,                  // behind those that are just being handed out
-		f.carbons.Inbound(route.Deliver), // to resources, by type and priority: RFC 6121 §8.5; then copies
-		f.offline.Keep,                   // only if nobody has it
+		f.mam.Inbound( // into the recipient's archive; once it is there, with its id
+			f.offline.Spool,                  // behind those that are just being handed out
+			f.carbons.Inbound(route.Deliver), // to resources, by type and priority: RFC 6121 §8.5; then copies
+			f.offline.Keep,                   // only if nobody has it
+		),
 	}
 }
 

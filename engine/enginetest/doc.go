@@ -36,6 +36,8 @@
 //	C drops                     the connection is cut
 //	C stops reading             what the server sends piles up
 //	C reads again
+//	ids matter                  stanza-ids of the archive, which may be missing in
+//	                            what is expected, may not from here on
 //	wait 5s                     the clock moves
 //	restart server              it stops and starts on the same store; what the
 //	                            old connections were told can still be received

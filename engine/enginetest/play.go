@@ -104,6 +104,9 @@ func (p *player) step(s *step) error {
 		return err
 	case w[0] == "wait" && len(w) == 2:
 		return p.wait(w[1])
+	case s.line == "ids matter":
+		p.v[idsMatter] = "yes"
+		return nil
 	case s.line == "restart server":
 		return p.world.restart()
 	case s.line == "crash server":

@@ -37,6 +37,9 @@ func (c Cause) key() string {
 	return string(b[:])
 }
 
+// Cause is what the handler that runs was called for.
+func (e *Env) Cause() Cause { return e.cause.clone() }
+
 // Because runs fn with c as the cause of what it does, updates and their ends
 // included.
 func (e *Env) Because(c Cause, fn func()) {

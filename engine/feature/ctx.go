@@ -59,6 +59,9 @@ type Router interface {
 	// Redeliver takes a message to an account of this loop, once the handler has
 	// returned, with Again set.
 	Redeliver(s *stanza.Stanza)
+	// Pass takes a stanza for c.Owner, an account of this loop, on from behind the
+	// filters.
+	Pass(c *Ctx, s *stanza.Stanza)
 	// Bind makes a session of this loop: see route.Router.
 	Bind(user jid.JID, resource string, sink account.Sink) (*account.Session, stanza.Condition)
 	// Unbind ends a session of this loop. A second call does nothing.

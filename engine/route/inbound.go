@@ -78,9 +78,13 @@ func (r *Router) deliver(s *stanza.Stanza) {
 		r.env.Because(feature.Cause{}, func() { handle(c, s) }) // one stanza becomes many
 		return
 	}
-	if run(r.FilterIn, c, s) == feature.Done {
-		return
+	if run(r.FilterIn, c, s) == feature.Continue {
+		r.Pass(c, s)
 	}
+}
+
+// Pass takes s on from behind the filters. See feature.Router.
+func (r *Router) Pass(c *feature.Ctx, s *stanza.Stanza) {
 	switch s.Kind {
 	case stanza.Message:
 		run(r.Inbound, c, s)

@@ -1,0 +1,107 @@
+package mam
+
+import (
+	"meerkat/engine/feature"
+	"meerkat/engine/jid"
+	"meerkat/engine/stanza"
+	"meerkat/store"
+)
+
+// Outbound returns the stage for what a session sends: rest runs for a message
+// once it is in the sender's archive, and sees its id there. The message itself
+// goes on at once, and never with that id (XEP-0313 §3.3).
+func (f *Feature) Outbound(rest ...feature.Stage) feature.Stage {
+	f.out = rest
+	return f.outbound
+}
+
+func (f *Feature) outbound(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
+	owner := c.Owner.String()
+	strip(s, owner)
+	if s.To.Bare() == c.Owner {
+		return feature.Continue // it is archived when it comes in, once
+	}
+	w := f.loops[c.Shard()]
+	tail := s.Tail
+	archive := w.wants(c, s, s.To) && !w.known(c, s, s.To)
+	wait := len(c.Account.Sessions) > 1
+	switch {
+	case archive:
+		w.add(c, s, s.To, wait)
+		c.Session.Unsettled |= 1 << (c.Shard() & 63)
+	case wait && w.lines[owner] != nil:
+		w.follow(c, s, sent)
+	case wait:
+		runAll(f.out, c, s)
+	}
+	s.Tail = tail
+	return feature.Continue
+}
+
+// Inbound returns the stage for what an account gets: rest runs for a message once
+// it is in the account's archive, and sees its id there.
+func (f *Feature) Inbound(rest ...feature.Stage) feature.Stage {
+	f.in = rest
+	return f.inbound
+}
+
+func (f *Feature) inbound(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
+	w := f.loops[c.Shard()]
+	owner := c.Owner.String()
+	archive := false
+	if !s.Again { // else it has been here, and has its id
+		strip(s, owner)
+		archive = w.wants(c, s, s.From) && !w.known(c, s, s.From)
+	}
+	waiting := w.lines[owner] != nil
+	switch {
+	case archive && c.Account == nil && !waiting:
+		// Nobody is there to be told the id: what keeps the message for later
+		// can be in the same commit.
+		w.add(c, s, s.From, false)
+		w.issue()
+		return runAll(f.in, c, s)
+	case archive:
+		w.add(c, s, s.From, true)
+	case waiting:
+		w.follow(c, s, came)
+	default:
+		return runAll(f.in, c, s)
+	}
+	return feature.Done
+}
+
+// Behind is a filter for what comes in that is no message: it waits for messages
+// that came before it (RFC 6120 §10.1).
+func (f *Feature) Behind(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
+	w := f.loops[c.Shard()]
+	if s.Kind == stanza.Message || len(w.lines) == 0 || w.lines[c.Owner.String()] == nil {
+		return feature.Continue
+	}
+	w.follow(c, s, other)
+	return feature.Done
+}
+
+func runAll(stages []feature.Stage, c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
+	for _, stage := range stages {
+		if stage(c, s) == feature.Done {
+			return feature.Done
+		}
+	}
+	return feature.Done
+}
+
+// wants reports whether s, exchanged with peer, goes into c.Owner's archive.
+func (w *work) wants(c *feature.Ctx, s *stanza.Stanza, peer jid.JID) bool {
+	if !w.f.enabled || !worthy(s) {
+		return false
+	}
+	if c.Account != nil {
+		return w.f.prefsOf(c).want(c, peer)
+	}
+	yes := false
+	c.View(func(tx *store.Tx) {
+		yes = c.Users.Exists(tx, c.Owner) && loadPrefs(tx, c.Owner.String()).want(c, peer)
+	})
+	return yes
+}
