@@ -140,7 +140,8 @@ func (f *fleet) cpu() (sum time.Duration, err error) {
 	return sum, nil
 }
 
-// drain stops all sending and waits for what is in flight, at most for d.
+// drain stops all sending and waits for what is in flight, until nothing has
+// come for d.
 func (f *fleet) drain(d time.Duration) (load.Stats, error) {
 	a, err := f.ask(func(*member) request { return request{Drain: d} })
 	return a.Stats, err

@@ -27,7 +27,8 @@ type contender struct {
 // settle is how long a new load runs before it is measured.
 const settle = 300 * time.Millisecond
 
-// patience is how long what is in flight is waited for at the end of a load.
+// patience is how long it is waited for the next of what is in flight, at the
+// end of a load.
 const patience = 10 * time.Second
 
 // slice loads the contender with its job for d and takes the difference. units
@@ -116,7 +117,29 @@ func (r *run) allOnline(f *fleet, n, parallel int) error {
 	if err == nil && s.Online < n {
 		err = fmt.Errorf("bench: %d of %d users online; failed: %v", s.Online, n, s.Failed)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return f.quiet(time.Second, 2*time.Minute)
+}
+
+// quiet waits until the server has said nothing for d, so that the presence of
+// logins is no part of what is measured next; at most for longest.
+func (f *fleet) quiet(d, longest time.Duration) error {
+	last, since := uint64(0), time.Now()
+	for end := time.Now().Add(longest); time.Now().Before(end); pause() {
+		s, err := f.stats()
+		if err != nil {
+			return err
+		}
+		if s.BytesIn != last {
+			last, since = s.BytesIn, time.Now()
+		}
+		if time.Since(since) > d {
+			break
+		}
+	}
+	return nil
 }
 
 // contenders starts the server and, if it is wanted, the floor, and brings all

@@ -20,7 +20,7 @@ import (
 type request struct {
 	Target *load.Target
 	Job    *load.Job
-	Drain  time.Duration // stop sending, and wait so long at most for what is in flight
+	Drain  time.Duration // stop sending, and wait for what is in flight until nothing has come for so long
 	Weigh  bool          // give memory that is free back to the kernel, and tell how much is left
 }
 

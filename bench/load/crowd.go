@@ -75,13 +75,19 @@ func (l *loop) snapshot() Stats {
 	return s
 }
 
-// Drain stops all sending and waits until nothing is in flight, at most for d.
+// Drain stops all sending and waits until nothing is in flight, or nothing has
+// come for d.
 func (c *Crowd) Drain(d time.Duration) (Stats, error) {
 	if err := c.Do(Job{}); err != nil {
 		return Stats{}, err
 	}
-	for end := time.Now().Add(d); ; time.Sleep(time.Millisecond) {
-		if s := c.Stats(); s.InFlight == 0 || time.Now().After(end) {
+	last, moved := uint64(0), time.Now()
+	for ; ; time.Sleep(time.Millisecond) {
+		s := c.Stats()
+		if came := s.Received + s.Told; came != last {
+			last, moved = came, time.Now()
+		}
+		if s.InFlight == 0 || time.Since(moved) > d {
 			return s, nil
 		}
 	}
