@@ -3,6 +3,7 @@ package route
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/binary"
 	"time"
 
 	"meerkat/engine/account"
@@ -12,11 +13,14 @@ import (
 )
 
 // namer makes session ids: start time of the process in seconds (32 bits), loop
-// (8), count (24), so that none comes twice in the life of a store.
+// (8), count from anywhere (24), so that no account has one twice in the life of
+// a store, however soon a process follows another.
 type namer struct{ next uint64 }
 
 func newNamer(loop int) namer {
-	return namer{uint64(time.Now().Unix())<<32 | uint64(loop&0xff)<<24}
+	var from [4]byte
+	rand.Read(from[1:]) // never fails
+	return namer{uint64(time.Now().Unix())<<32 | uint64(loop&0xff)<<24 | uint64(binary.BigEndian.Uint32(from[:]))}
 }
 
 func (n *namer) id() uint64 {
