@@ -19,6 +19,8 @@ const (
 	inCData  = inBang + 7
 	inSqb1   = inCData + 1 // in CDATA, behind ']'
 	inSqb2   = inCData + 2 // behind "]]"
+	inAsk    = inSqb2 + 1  // behind "<?"; the three states from here read "xml"
+	inDecl   = inAsk + 3   // behind "<?xml"
 	nStates  = 32          // a power of two: an index needs no test
 	inHeader = nStates - 1 // no state of the framer: a header is awaited
 
@@ -47,8 +49,8 @@ func makeSteps() (t [nStates][256]uint8) {
 	set(inHeader, actRefuse)
 	t[inText]['<'] = inLess
 	set(inLess, inTag)
-	t[inLess]['/'], t[inLess]['!'] = inEnd, inBang
-	for _, c := range "?<>= \t\r\n'\"&" {
+	t[inLess]['/'], t[inLess]['!'], t[inLess]['?'] = inEnd, inBang, inAsk
+	for _, c := range "<>= \t\r\n'\"&" {
 		t[inLess][c] = actRefuse
 	}
 	t[inTag]['/'], t[inTag]['\''], t[inTag]['"'], t[inTag]['>'] = inSlash, inApos, inQuot, inText|actOpen
@@ -66,6 +68,11 @@ func makeSteps() (t [nStates][256]uint8) {
 	t[inSqb1][']'] = inSqb2
 	set(inSqb2, inCData)
 	t[inSqb2][']'], t[inSqb2]['>'] = inSqb2, inText
+	for i, c := range declOpen[2:] {
+		set(inAsk+i, actRefuse)
+		t[inAsk+i][c] = uint8(inAsk + i + 1)
+	}
+	set(inDecl, actRefuse)
 	return t
 }
 
@@ -95,16 +102,7 @@ func (s *State) step(c byte, maxDepth int) (done bool, err Error) {
 func (s *State) act(next, state, c uint8, maxDepth int) (done bool, err Error) {
 	switch next & actMask {
 	case actRefuse:
-		if state == inBang && c == '[' {
-			if s.depth == 0 {
-				return false, BadFormat
-			}
-			return false, 0
-		}
-		if state >= inBang && state < inCData || state == inLess && c == '?' {
-			return false, Restricted
-		}
-		return false, NotWellFormed
+		return false, s.refuse(state, c)
 	case actOpen:
 		if s.depth++; int(s.depth) > maxDepth {
 			return false, TooDeep
@@ -119,4 +117,21 @@ func (s *State) act(next, state, c uint8, maxDepth int) (done bool, err Error) {
 		return s.depth == 0, 0
 	}
 	return false, 0
+}
+
+// refuse says what is wrong with c in that state. It is nothing if a CDATA
+// section begins within an element.
+func (s *State) refuse(state, c uint8) Error {
+	switch {
+	case state == inBang && c == '[':
+		if s.depth == 0 {
+			return BadFormat
+		}
+		return 0
+	case state == inDecl && isSpace(c):
+		return NotWellFormed
+	case state >= inBang && state < inCData || state >= inAsk && state <= inDecl:
+		return Restricted
+	}
+	return NotWellFormed
 }

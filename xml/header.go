@@ -24,8 +24,10 @@ func (t *tree) header(lim *Limits, bare bool) (end int, err Error) {
 		return 0, errMore
 	case in[0] != '<' || in[1] == '/':
 		return 0, NotWellFormed
-	case in[1] == '!' || in[1] == '?':
+	case in[1] == '!':
 		return 0, Restricted
+	case in[1] == '?':
+		return 0, instruction(in)
 	}
 	if err = s.startTag(); err != 0 {
 		return 0, err
@@ -38,6 +40,22 @@ func (t *tree) header(lim *Limits, bare bool) (end int, err Error) {
 }
 
 const declOpen = "<?xml"
+
+// instruction says what is wrong with in, which begins with "<?". An XML
+// declaration behind the first bytes of a stream is no processing instruction
+// (XML 1.0 §2.6), and none has a place in the grammar.
+func instruction(in []byte) Error {
+	n := min(len(in), len(declOpen))
+	switch {
+	case string(in[:n]) != declOpen[:n]:
+		return Restricted
+	case len(in) <= len(declOpen):
+		return errMore
+	case isSpace(in[len(declOpen)]):
+		return NotWellFormed
+	}
+	return Restricted
+}
 
 // declaration skips "<?xml version='1.0' encoding='UTF-8' standalone='yes'?>".
 func (s *plain) declaration() Error {

@@ -66,7 +66,7 @@ func TestNextStopsAfterEachEvent(t *testing.T) {
 func TestSpaceBeforeTheFirstHeaderRulesOutADeclaration(t *testing.T) {
 	p, s := NewParser(), new(State)
 	next(t, p, s, "\n", None)
-	if _, _, _, err := p.Next(s, []byte("<?xml version='1.0'?>"), &testLimits); err != Restricted {
+	if _, _, _, err := p.Next(s, []byte("<?xml version='1.0'?>"), &testLimits); err != NotWellFormed {
 		t.Errorf("first: %v", err)
 	}
 	for _, in := range []string{"\n<?xml version='1.0'?>" + testHeader, "<?xml version='1.0'?>" + testHeader, "\n" + testHeader} {
@@ -74,6 +74,37 @@ func TestSpaceBeforeTheFirstHeaderRulesOutADeclaration(t *testing.T) {
 		s.Restart()
 		next(t, p, s, "\n", None)
 		next(t, p, s, in, Header)
+	}
+}
+
+func TestDeclarationElsewhereIsNotWellFormed(t *testing.T) {
+	const decl, other = "<?xml version='1.0'?>", "<?xml-stylesheet href='x'?>"
+	framed := func(c *session) { c.s.Framed() }
+	for _, x := range []struct {
+		before string
+		set    func(*session)
+	}{
+		{"\n", nil}, {"<?xml version='1.0'?>", nil}, {testHeader, nil}, {testHeader + "<a/> ", nil},
+		{testHeader + "<a>", nil}, {testHeader + "<a>" + strings.Repeat("x", 100), nil}, {"", framed}, {"<a>", framed},
+	} {
+		for in, want := range map[string]Error{decl: NotWellFormed, "<?xml\t": NotWellFormed, other: Restricted, "<?xm ": Restricted, "<?php": Restricted} {
+			in := x.before + in
+			splits([]byte(in), func(how string, parts [][]byte) {
+				c := newSession(false)
+				if x.set != nil {
+					x.set(c)
+				}
+				var err error
+				for _, b := range parts {
+					if err = c.feed(b); err != nil {
+						break
+					}
+				}
+				if err != want {
+					t.Errorf("%q, %s: %v, want %v", in, how, err, want)
+				}
+			})
+		}
 	}
 }
 

@@ -30,7 +30,7 @@ func (s *plain) first() Error {
 	case len(in) < 2:
 		return errMore
 	case in[1] == '?':
-		return Restricted
+		return instruction(in)
 	case in[1] == '!':
 		if len(in) == 2 {
 			return errMore
@@ -57,7 +57,7 @@ func (s *plain) content() Error {
 	case '!':
 		return s.cdata()
 	case '?':
-		return Restricted
+		return instruction(s.in[s.p:])
 	}
 	return s.startTag()
 }
