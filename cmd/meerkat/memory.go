@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -45,7 +46,9 @@ func (p *process) lookAtMemory(k *tune.Keeper, now time.Time) {
 		}
 	}
 	if waste {
+		runtime.GC() // what pools let go of in the first collection is freed in the second
 		debug.FreeOSMemory()
+		p.log.Debug("memory given back", "bytes_before", is.Own())
 	}
 	total, available := tune.Box{}.Available()
 	if p.gc.Follow(total, available, is.Own(), 1-p.memoryLimit()) {
