@@ -54,7 +54,7 @@ func (r *Router) Bind(user jid.JID, resource string, sink account.Sink) (*accoun
 			return nil, stanza.ResourceConstraint
 		}
 	}
-	a := r.env.Accounts.Open(user)
+	a := r.env.Accounts.Open(full.Bare()) // one string for both
 	s := &account.Session{JID: full, Sink: sink, ID: r.names.id()}
 	a.Add(s)
 	sessions.Add(r.env.Shard(), 1)
