@@ -3,10 +3,12 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // archiveCounters are since Open.
@@ -110,34 +112,63 @@ func compareStrings(a, b string) int {
 // stage writes pool's rows as one frame behind what has been committed.
 func (m *month) stage(pool string, p *pending) error {
 	size, n := 0, 0
+	m.parts = append(m.parts, nil)
 	for _, r := range p.rows {
 		if r.pool == pool {
+			m.parts = append(m.parts, r.rows.b)
 			size, n = size+len(r.rows.b), n+r.rows.n
 		}
 	}
-	m.body = appendFrameHeader(m.body[:0], size, n)
-	for _, r := range p.rows {
-		if r.pool == pool {
-			m.body = append(m.body, r.rows.b...)
-		}
-	}
-	m.staged = int64(len(m.body))
-	if _, err := m.f.WriteAt(m.body, m.size); err != nil {
-		return err
+	m.parts[0] = appendFrameHeader(m.head[:0], size, n)
+	m.staged = frameHeader + int64(size)
+	if err := m.writeParts(); err != nil {
+		return fmt.Errorf("write %s: %w", m.f.Name(), err)
 	}
 	return fdatasync(m)
 }
 
-func fdatasync(m *month) error {
-	for {
-		err := syscall.Fdatasync(int(m.f.Fd()))
-		if err != syscall.EINTR {
-			if err != nil {
-				return fmt.Errorf("sync %s: %w", m.f.Name(), err)
-			}
-			return nil
+// maxParts is how many slices one system call takes (IOV_MAX).
+const maxParts = 1024
+
+// writeParts writes what is staged, where it is.
+func (m *month) writeParts() error {
+	at := m.size
+	for parts := m.parts; len(parts) > 0; {
+		n, err := unix.Pwritev(int(m.f.Fd()), parts[:min(len(parts), maxParts)], at)
+		if err != nil && err != unix.EINTR {
+			return err
+		}
+		at += int64(max(n, 0))
+		if parts = written(parts, n); n == 0 && err == nil {
+			return io.ErrShortWrite
 		}
 	}
+	return nil
+}
+
+// written returns what is left of parts when n bytes have been written. What is
+// cut short is cut in a copy: the parts themselves are needed by publish.
+func written(parts [][]byte, n int) [][]byte {
+	for len(parts) > 0 && n >= len(parts[0]) {
+		n -= len(parts[0])
+		parts = parts[1:]
+	}
+	if n > 0 {
+		parts = slices.Clone(parts)
+		parts[0] = parts[0][n:]
+	}
+	return parts
+}
+
+func fdatasync(m *month) error {
+	var err error = unix.EINTR
+	for err == unix.EINTR {
+		err = unix.Fdatasync(int(m.f.Fd()))
+	}
+	if err != nil {
+		return fmt.Errorf("sync %s: %w", m.f.Name(), err)
+	}
+	return nil
 }
 
 // takeBack cuts off what write has written.
@@ -155,11 +186,10 @@ func (a *Archive) takeBack() error {
 	return errors.Join(errs...)
 }
 
-// unstage forgets what was staged and a buffer that a burst made large.
+// unstage forgets what was staged.
 func (m *month) unstage() {
-	if m.staged = 0; cap(m.body) > 1<<20 {
-		m.body = nil
-	}
+	clear(m.parts)
+	m.staged, m.parts = 0, m.parts[:0]
 }
 
 // publish shows readers what write has written, and has it indexed.
@@ -175,11 +205,14 @@ func (a *Archive) publish() {
 func (a *Archive) publishMonth(m *month) {
 	a.mu.Lock()
 	t, before := m.tail, m.tail.rows
-	// A frame that we have just made parses.
-	_ = eachRow(m.body[frameHeader:], func(at int, r row) error {
-		t.add(r.owner, place{r.seq, m.size + frameHeader + int64(at), r.tag})
-		return nil
-	})
+	off := m.size + frameHeader
+	for _, part := range m.parts[1:] {
+		for len(part) > 0 {
+			r := readRow(part) // we have just made it
+			t.add(r.owner, place{r.seq, off, r.tag})
+			off, part = off+int64(r.size), part[r.size:]
+		}
+	}
 	m.size += m.staged
 	t.to = m.size
 	a.mu.Unlock()

@@ -21,7 +21,8 @@ type month struct {
 	// Of the writer.
 	size   int64 // of the file: what has been committed
 	staged int64 // bytes written behind size, not committed yet
-	body   []byte
+	parts  [][]byte
+	head   [frameHeader]byte
 
 	// Guarded by Archive.mu. Runs cover the log from its first byte, each from
 	// the end of the one before; then comes frozen, if not nil, and then tail.

@@ -113,13 +113,20 @@ func parseRow(b []byte) (row, error) {
 	if crc32.Checksum(b[8:n], castagnoli) != binary.LittleEndian.Uint32(b[4:]) {
 		return row{}, damaged("a row with a wrong checksum")
 	}
+	return readRow(b), nil
+}
+
+// readRow is parseRow for a row that is known to be sound.
+func readRow(b []byte) row {
+	n := int(binary.LittleEndian.Uint32(b))
+	owner := int(binary.LittleEndian.Uint16(b[20:]))
 	return row{
 		seq:    binary.LittleEndian.Uint64(b[8:]),
 		tag:    binary.LittleEndian.Uint32(b[16:]),
 		owner:  b[rowHeader : rowHeader+owner],
 		packed: b[rowHeader+owner : n],
 		size:   n,
-	}, nil
+	}
 }
 
 // eachRow calls fn for each row of a frame's body and its offset there.

@@ -104,9 +104,7 @@ func strip(s *stanza.Stanza, owner string) {
 
 // appendID appends the element with a message's id in owner's archive.
 func (f *Feature) appendID(dst []byte, owner string, seq uint64) []byte {
-	var b xml.Builder
-	b.Reset(dst, stanza.Client)
-	b.Start("stanza-id", sidSpace).Attr("by", owner)
-	var id [32]byte
-	return b.AttrBytes("id", f.archive.AppendName(id[:0], owner, seq)).End().Bytes()
+	dst = append(dst, "<stanza-id xmlns='"+sidSpace+"' by='"...)
+	dst = append(xml.AppendEscapedAttr(dst, []byte(owner)), "' id='"...)
+	return append(f.archive.AppendName(dst, owner, seq), "'/>"...)
 }

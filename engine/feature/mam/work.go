@@ -1,6 +1,8 @@
 package mam
 
 import (
+	"slices"
+
 	"meerkat/engine/account"
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
@@ -33,10 +35,13 @@ type work struct {
 	posted  bool
 	failing bool // the last update was not stored, and that was told
 	tail    []byte
-	free    []*store.Rows
-	expiry  loop.Timer
-	c       feature.Ctx   // of the stanza that goes on
-	s       stanza.Stanza // it
+	// For use again: a message costs no memory.
+	free   []*store.Rows
+	holds  []*held
+	spare  []*line
+	expiry loop.Timer
+	c      feature.Ctx   // of the stanza that goes on
+	s      stanza.Stanza // it
 }
 
 // batch is one update.
@@ -105,7 +110,13 @@ func (w *work) add(c *feature.Ctx, s *stanza.Stanza, peer jid.JID, hold bool) {
 	}
 	b.n++
 	w.later(b)
+	if rows.Bytes() >= maxRows {
+		w.issue()
+	}
 }
+
+// maxRows is from how many bytes on a batch does not wait for the turn's end.
+const maxRows = 256 << 10
 
 // follow has s wait behind what waits already.
 func (w *work) follow(c *feature.Ctx, s *stanza.Stanza, to way) {
@@ -116,14 +127,11 @@ func (w *work) follow(c *feature.Ctx, s *stanza.Stanza, to way) {
 
 // hold puts s at the end of its account's line.
 func (w *work) hold(c *feature.Ctx, s *stanza.Stanza, ready bool) *loop.Packet {
-	l := w.lines[c.Owner.String()]
-	if l == nil {
-		l = &line{owner: c.Owner.Clone()}
-		w.lines[l.owner.String()] = l
-	}
+	l := w.line(c)
 	p := loop.NewPacket()
 	p.B = s.Append(p.B[:0])
-	h := &held{line: l, p: p, session: c.Session, cause: c.Cause(), ready: ready, kind: s.Type, again: s.Again}
+	h := w.newHeld()
+	*h = held{line: l, p: p, session: c.Session, cause: c.Cause(), ready: ready, kind: s.Type, again: s.Again}
 	if c.Session != nil {
 		h.way = sent
 	}
@@ -132,6 +140,35 @@ func (w *work) hold(c *feature.Ctx, s *stanza.Stanza, ready bool) *loop.Packet {
 	waiting.Add(c.Shard(), 1)
 	return p
 }
+
+// line returns what waits for c.Owner, made if need be.
+func (w *work) line(c *feature.Ctx) *line {
+	l := w.lines[c.Owner.String()]
+	if l != nil {
+		return l
+	}
+	if n := len(w.spare); n > 0 {
+		l, w.spare = w.spare[n-1], w.spare[:n-1]
+	} else {
+		l = new(line)
+	}
+	if l.owner = c.Owner; c.Account == nil {
+		l.owner = c.Owner.Clone()
+	}
+	w.lines[l.owner.String()] = l
+	return l
+}
+
+func (w *work) newHeld() (h *held) {
+	if n := len(w.holds); n > 0 {
+		h, w.holds = w.holds[n-1], w.holds[:n-1]
+		return h
+	}
+	return new(held)
+}
+
+// maxSpare bounds what is kept for use again.
+const maxSpare = 4096
 
 // open returns the batch that is being collected.
 func (w *work) open() *batch {
@@ -159,8 +196,8 @@ func (w *work) rowsOf(b *batch, name string) *store.Rows {
 // keep keeps some memory of what has been written.
 func (w *work) keep(b *batch) {
 	for _, p := range b.pools {
-		if len(w.free) < 4 {
-			p.rows.Reset(64 << 10)
+		if len(w.free) < 8 {
+			p.rows.Reset(2 * maxRows)
 			w.free = append(w.free, p.rows)
 		}
 	}
@@ -214,7 +251,9 @@ func (w *work) done(b *batch, err error) {
 		h.ready, h.failed = true, err != nil
 	}
 	for _, h := range b.held {
-		w.release(h.line)
+		if h.line != nil { // else it has gone on with one before
+			w.release(h.line)
+		}
 	}
 	for _, stored := range b.stored {
 		stored()
@@ -228,12 +267,29 @@ func (w *work) release(l *line) {
 		h := l.held[n]
 		l.held[n] = nil
 		n++
-		w.env.Because(h.cause, func() { w.pass(h) })
+		if h.cause.Session != 0 {
+			w.env.Because(h.cause, func() { w.pass(h) })
+		} else {
+			w.pass(h)
+		}
 		h.p.Release()
+		if *h = (held{}); len(w.holds) < maxSpare {
+			w.holds = append(w.holds, h)
+		}
 	}
 	waiting.Add(w.env.Shard(), -int64(n))
-	if l.held = l.held[n:]; len(l.held) == 0 && w.lines[l.owner.String()] == l {
-		delete(w.lines, l.owner.String())
+	if n == len(l.held) {
+		w.end(l)
+		return
+	}
+	l.held = slices.Delete(l.held, 0, n)
+}
+
+// end forgets a line that nothing waits in.
+func (w *work) end(l *line) {
+	delete(w.lines, l.owner.String())
+	if *l = (line{held: l.held[:0]}); len(w.spare) < maxSpare && cap(l.held) <= 64 {
+		w.spare = append(w.spare, l)
 	}
 }
 
