@@ -120,7 +120,16 @@ func (r *run) allOnline(f *fleet, n, parallel int) error {
 	if err != nil {
 		return err
 	}
-	return f.quiet(time.Second, 2*time.Minute)
+	return f.quiet(r.silence(), 2*time.Minute)
+}
+
+// silence is how long a server says nothing when it has nothing left to do. Not
+// every server can be relied on to go on within a second.
+func (r *run) silence() time.Duration {
+	if r.server.addr != "" || r.server.direct != "" {
+		return 10 * time.Second
+	}
+	return time.Second
 }
 
 // quiet waits until the server has said nothing for d, so that the presence of
