@@ -57,6 +57,7 @@ type Server struct {
 	wire      *wire.Server
 	streams   *stream.Shared
 	users     *auth.Accounts
+	tokens    *auth.Tokens
 	web       *web.Server  // nil: no HTTP
 	webWire   *wire.Server // of its listeners
 	listeners []*wire.Listener
@@ -116,6 +117,7 @@ func (s *Server) makeAuth() (*auth.Mechanisms, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.tokens = auth.NewTokens(s.users, secret, time.Duration(cfg.SASL.TokenLife))
 	return auth.New(auth.Options{
 		Names: cfg.SASL.Mechanisms, RequireTLS: cfg.C2S.RequireTLS,
 		Backend: s.users, Secret: secret, Iterations: cfg.Limits.ScramIterations,
@@ -145,7 +147,7 @@ func (s *Server) makeStreams(f *features, m *auth.Mechanisms) {
 		Config: s.config, Group: s.group,
 		Router:     func(l *loop.Loop) *route.Router { return s.routers[l.Index] },
 		Mechanisms: m, Throttle: s.throttle,
-		Features: f.stream(), PreAuth: f.preAuth, Resume: f.resume(),
+		Features: f.stream(), PreAuth: f.preAuth, Resume: f.resume(), Inline: f.inline(), Tokens: s.tokens,
 		TLS: s.opt.TLS != nil, Full: s.opt.Full,
 	})
 	lim := &s.config.Limits

@@ -86,6 +86,16 @@ func (f *features) resume() *feature.Resumer {
 	return nil
 }
 
+// inline is what can be had along with a resource.
+func (f *features) inline() (list []feature.Inline) {
+	for i := range f.list {
+		if in := f.list[i].Inline; in != nil {
+			list = append(list, *in)
+		}
+	}
+	return list
+}
+
 // stream is what the features add to the stream features.
 func (f *features) stream() []feature.StreamFeature {
 	var s []feature.StreamFeature

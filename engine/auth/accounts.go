@@ -64,17 +64,24 @@ func (a *Accounts) Create(tx *store.Tx, account jid.JID, c *Credentials) error {
 	return credentialsDoc.Put(tx, account.BareString(), c.AppendTo(nil))
 }
 
-// Replace gives an account other credentials, or fails with ErrNoAccount.
+// Replace gives an account other credentials and ends its tokens, or fails with
+// ErrNoAccount.
 func (a *Accounts) Replace(tx *store.Tx, account jid.JID, c *Credentials) error {
 	if !a.Exists(tx, account) {
 		return fmt.Errorf("%w: %s", ErrNoAccount, account.BareString())
+	}
+	if err := a.Revoke(tx, account); err != nil {
+		return err
 	}
 	return credentialsDoc.Put(tx, account.BareString(), c.AppendTo(nil))
 }
 
 // Remove removes the credentials and with them the account, if there is one.
 // What else it owns goes by store.RemoveOwner.
-func (*Accounts) Remove(tx *store.Tx, account jid.JID) error {
+func (a *Accounts) Remove(tx *store.Tx, account jid.JID) error {
+	if err := a.Revoke(tx, account); err != nil {
+		return err
+	}
 	return credentialsDoc.Delete(tx, account.BareString())
 }
 

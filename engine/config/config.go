@@ -52,6 +52,7 @@ type C2S struct {
 // SASL is the section "sasl": how clients log in.
 type SASL struct {
 	Mechanisms []string `toml:"mechanisms" default:"SCRAM-SHA-512-PLUS, SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, SCRAM-SHA-512, SCRAM-SHA-256, SCRAM-SHA-1, PLAIN" values:"SCRAM-SHA-512-PLUS SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 PLAIN" doc:"The ways to log in that are offered. The -PLUS ones only on a connection with channel binding, PLAIN only under TLS. Leave out the -PLUS ones where something in front of this server ends TLS."`
+	TokenLife  Duration `toml:"token_life" default:"14d" min:"1h" max:"366d" doc:"How long a client gets in by the token it was given at its last login (XEP-0484), without the password. It gets a new one in time if it comes at least twice in that span."`
 }
 
 // Register is the section "register": accounts made by clients (XEP-0077).

@@ -39,6 +39,8 @@ type Feature struct {
 
 	// Resume, if any, is the one way to resume a session.
 	Resume *Resumer
+	// Inline, if any, can be asked for when a session is bound.
+	Inline *Inline
 
 	// Freeze appends what the feature has to know of a session when it is resumed
 	// after a restart; nothing if that is nothing. Thaw gets it back then, and is

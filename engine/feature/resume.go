@@ -15,6 +15,15 @@ type Resumer struct {
 	Resume func(r *Resumption, e xml.Elem)
 }
 
+// Inline is what a client may ask for along with a resource (XEP-0386 §3.2), by
+// an element of this namespace.
+type Inline struct {
+	Space string
+	// Handle must call done, now or later, with what <bound/> is to say; nil is
+	// nothing.
+	Handle func(c *Ctx, e xml.Elem, done func(answer []byte))
+}
+
 // Resumption is one client's request for its session.
 type Resumption struct {
 	*Env

@@ -73,7 +73,11 @@ func (s *Stream) bindHere() {
 // established ends the login: s has a session.
 func (s *Stream) established() {
 	s.login.stop()
+	early := s.login.early
 	s.phase, s.login = bound, nil
+	for _, stanza := range early {
+		s.Write(stanza)
+	}
 	lim := &s.at.sh.Config.Limits
 	s.w.Authenticated()
 	s.w.SetMessageLimit(s.at.sh.after.Bytes)

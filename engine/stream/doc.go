@@ -20,4 +20,7 @@ const (
 	nsCB      = "urn:xmpp:sasl-cb:0"                  // XEP-0440
 	nsFraming = "urn:ietf:params:xml:ns:xmpp-framing" // RFC 7395
 	nsTooBig  = "urn:xmpp:errors"                     // <stanza-too-big/>
+	nsSASL2   = "urn:xmpp:sasl:2"                     // XEP-0388
+	nsBind2   = "urn:xmpp:bind:0"                     // XEP-0386
+	nsFast    = "urn:xmpp:fast:0"                     // XEP-0484
 )

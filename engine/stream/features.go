@@ -10,6 +10,8 @@ import (
 func (s *Stream) appendFeatures(b *xml.Builder) {
 	b.Start("stream:features", "")
 	switch {
+	case s.phase == authenticated && s.sess != nil:
+		s.appendMore(b, true)
 	case s.phase == authenticated:
 		b.Start("bind", nsBind).End()
 		s.appendMore(b, true)
@@ -21,6 +23,7 @@ func (s *Stream) appendFeatures(b *xml.Builder) {
 			b.Start("starttls", nsTLS).End()
 		}
 		s.appendMechanisms(b)
+		s.appendSASL2(b, s.binding())
 		s.appendMore(b, false)
 	}
 	b.End()
@@ -64,7 +67,7 @@ func (s *Stream) binding() auth.Binding {
 
 // appendMore lets features add theirs.
 func (s *Stream) appendMore(b *xml.Builder, bound bool) {
-	c := feature.Ctx{Env: s.at.router.Env(), Owner: s.login.user}
+	c := feature.Ctx{Env: s.at.router.Env(), Owner: s.login.user, Session: s.sess}
 	for i := range s.at.sh.Features {
 		if f := &s.at.sh.Features[i]; f.Bound == bound {
 			f.Append(&c, b, s.login.host)

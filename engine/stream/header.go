@@ -54,6 +54,9 @@ func (s *Stream) judge(e xml.Elem) (condition, text string) {
 		return "host-unknown", "this connection is for " + s.login.host
 	}
 	s.login.host = host
+	if from, err := jid.Parse(string(e.Attr("from"))); err == nil {
+		s.login.from = from.Bare()
+	}
 	if !modern(e.Attr("version")) {
 		return "unsupported-version", ""
 	}

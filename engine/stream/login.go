@@ -17,13 +17,18 @@ type login struct {
 	host string // the domain the stream is for, "" before the first header
 	lang string // xml:lang of the client's header
 
-	exchange *auth.Exchange // while one is under way
+	from jid.JID // bare, who the client says it is in its header; zero if it does not
+
+	exchange *auth.Exchange   // while one is under way
+	two      *request         // of XEP-0388, whose exchange it is
+	token    *auth.TokenLogin // if the login was by token
 	failures int
 	user     jid.JID // bare, as stored, once authenticated
 
-	id       []byte // of the request to bind
-	resource string // asked for in it
-	next     func() // on the loop of the account
+	id       []byte   // of the request to bind
+	resource string   // asked for in it
+	next     func()   // on the loop of the account
+	early    [][]byte // stanzas for the session that come before the client knows of it
 }
 
 // start sets the timer, for the first time or on another loop.

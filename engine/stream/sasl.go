@@ -26,22 +26,33 @@ func (s *Stream) sasl(e xml.Elem) {
 // auth begins an exchange (RFC 6120 §6.4.2). One that is under way is no more:
 // the client has started over without <abort/>, which counts as a failure.
 func (s *Stream) auth(e xml.Elem) {
-	l := s.login
-	if l.exchange != nil {
+	if s.mayBegin() && s.begin(string(e.Attr("mechanism"))) {
+		s.step(e)
+	}
+}
+
+// mayBegin reports whether a login can begin now.
+func (s *Stream) mayBegin() bool {
+	if s.login.exchange != nil {
 		s.refuse(auth.Failure{Condition: auth.MalformedRequest, Text: "a login was under way"})
-		return
+		return false
 	}
 	if s.at.sh.Throttle.Blocked(s.w.Remote(), s.at.loop.Now()) {
 		s.guessing("too many failed logins from your address, wait " + s.at.router.Env().Config.Limits.LoginBlock.String())
-		return
+		return false
 	}
-	x, err := s.at.sh.Mechanisms.Start(string(e.Attr("mechanism")), s.binding(), l.host)
+	return true
+}
+
+// begin starts an exchange and reports whether there is one.
+func (s *Stream) begin(mechanism string) bool {
+	x, err := s.at.sh.Mechanisms.Start(mechanism, s.binding(), s.login.host)
 	if err != nil {
 		s.refuse(err)
-		return
+		return false
 	}
-	l.exchange = x
-	s.step(e)
+	s.login.exchange = x
+	return true
 }
 
 // respond goes on with the exchange (RFC 6120 §6.4.3).
@@ -64,6 +75,10 @@ func (s *Stream) step(e xml.Elem) {
 		s.refuse(err)
 		return
 	}
+	s.stepWith(in)
+}
+
+func (s *Stream) stepWith(in []byte) {
 	x := s.login.exchange
 	if x.Heavy() {
 		s.stepAside(x, in)
@@ -96,10 +111,8 @@ func (s *Stream) resumeStep(x *auth.Exchange, out []byte, done bool, err error) 
 		return
 	}
 	s.flags &^= busy
+	s.w.Resume()
 	s.stepped(x, out, done, err)
-	if s.phase != ended {
-		s.w.Resume()
-	}
 }
 
 // stepped tells the client what came of a step.
@@ -119,6 +132,10 @@ func (s *Stream) succeed(x *auth.Exchange, out []byte) {
 	l := s.login
 	l.exchange = nil
 	l.user = x.User()
+	if l.two != nil {
+		s.succeed2(out)
+		return
+	}
 	s.phase = authenticated
 	s.sayData("success", out)
 	s.restart()
@@ -126,7 +143,7 @@ func (s *Stream) succeed(x *auth.Exchange, out []byte) {
 
 // sayData writes a SASL element with bytes in base64: no text if there are none.
 func (s *Stream) sayData(element string, data []byte) {
-	b := s.at.builder().Start(element, nsSASL)
+	b := s.at.builder().Start(element, s.profile())
 	if len(data) > 0 {
 		b.Text(base64.StdEncoding.EncodeToString(data))
 	}
@@ -140,7 +157,7 @@ func (s *Stream) refuse(err error) {
 	errors.As(err, &f)
 	s.sayFailure(f)
 	l := s.login
-	l.exchange = nil
+	l.exchange, l.two = nil, nil
 	l.failures++
 	failures.Add(s.at.shard(), 1)
 	if f.Condition == auth.NotAuthorized {
@@ -161,8 +178,8 @@ func (s *Stream) logRefusal(f auth.Failure) {
 }
 
 func (s *Stream) sayFailure(f auth.Failure) {
-	b := s.at.builder().Start("failure", nsSASL)
-	b.Start(f.Condition.String(), "").End()
+	b := s.at.builder().Start("failure", s.profile())
+	b.Start(f.Condition.String(), nsSASL).End()
 	if f.Text != "" {
 		b.Start("text", "").Attr("xml:lang", "en").Text(f.Text).End()
 	}

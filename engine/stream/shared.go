@@ -23,6 +23,8 @@ type Options struct {
 	Features   []feature.StreamFeature
 	PreAuth    []feature.PreAuth
 	Resume     *feature.Resumer // nil: there is none
+	Inline     []feature.Inline
+	Tokens     *auth.Tokens // nil: there are none (XEP-0484)
 	// TLS says that connections can be given TLS. If it is required and there
 	// is none, nobody logs in.
 	TLS bool

@@ -8,6 +8,10 @@ func (s *Stream) Write(stanza []byte) {
 	if s.phase == ended {
 		return
 	}
+	if s.phase == authenticated {
+		s.login.early = append(s.login.early, append([]byte(nil), stanza...))
+		return
+	}
 	if s.marks != nil {
 		s.marks.written += len(stanza)
 	}

@@ -124,6 +124,8 @@ func (s *Stream) element(e xml.Elem) {
 		s.startTLS(e)
 	case string(space) == nsSASL:
 		s.sasl(e)
+	case string(space) == nsSASL2:
+		s.sasl2(e)
 	case !s.preAuth(e):
 		s.fail("not-authorized", "log in first")
 	}
@@ -161,6 +163,9 @@ func (s *Stream) Closed(*wire.Conn, error) {
 
 // end is the client's </stream:stream>: ours follows (RFC 6120 §4.4).
 func (s *Stream) end() {
+	if s.marks != nil {
+		s.marks.look() // what the client has by now is not lost with the stream
+	}
 	s.close()
 	s.unbind()
 }

@@ -44,6 +44,12 @@ func New(flags *account.Flags) (feature.Feature, *Feature) {
 			feature.SetIQ(feature.Other, space, "enable", notAllowed),
 			feature.SetIQ(feature.Other, space, "disable", notAllowed),
 		},
+		Inline: &feature.Inline{Space: space, Handle: func(c *feature.Ctx, e xml.Elem, done func([]byte)) {
+			if e.Is("enable", space) {
+				f.Enable(c.Session, c.Shard())
+			}
+			done(nil)
+		}},
 		Freeze: f.freeze,
 		Thaw:   f.thaw,
 	}, f

@@ -29,6 +29,10 @@ func New() feature.Feature {
 		Name:  "csi",
 		Spec:  "XEP-0352",
 		Nonza: []feature.Nonza{{Space: space, Handle: handle}},
+		Inline: &feature.Inline{Space: space, Handle: func(c *feature.Ctx, e xml.Elem, done func([]byte)) {
+			handle(c, e)
+			done(nil)
+		}},
 		Stream: []feature.StreamFeature{{Bound: true, Append: func(_ *feature.Ctx, b *xml.Builder, _ string) {
 			b.Start("csi", space).End()
 		}}},

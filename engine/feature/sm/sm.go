@@ -69,8 +69,11 @@ func New(loops int, others []feature.Feature) (feature.Feature, *Feature) {
 		Spec:   "XEP-0198",
 		Nonza:  []feature.Nonza{{Space: space, Handle: f.nonza}},
 		Resume: &feature.Resumer{Space: space, Resume: f.resume},
-		Stream: []feature.StreamFeature{{Bound: true, Append: func(_ *feature.Ctx, b *xml.Builder, _ string) {
-			b.Start("sm", space).End()
+		Inline: &feature.Inline{Space: space, Handle: f.inline},
+		Stream: []feature.StreamFeature{{Bound: true, Append: func(c *feature.Ctx, b *xml.Builder, _ string) {
+			if c.Session == nil || !managed(c.Session) {
+				b.Start("sm", space).End()
+			}
 		}}},
 		Start:   func(e *feature.Env) { f.at(e) },
 		Bound:   f.bound,
@@ -103,6 +106,12 @@ func (f *Feature) PresenceOut(c *feature.Ctx, _ *stanza.Stanza) feature.Verdict 
 	return feature.Continue
 }
 
+// managed reports whether stream management is enabled.
+func managed(s *account.Session) bool {
+	_, ok := s.Bottom().(*keeper)
+	return ok
+}
+
 // nonza takes what a bound session sends in our namespace.
 func (f *Feature) nonza(c *feature.Ctx, e xml.Elem) {
 	bottom := c.Session.Bottom()
@@ -133,27 +142,46 @@ func (f *Feature) enable(c *feature.Ctx, e xml.Elem, bottom account.Sink) {
 		bottom.Write(failed(stanza.FeatureNotImplemented))
 		return
 	}
+	c.Session.Hold()
+	s := c.Session
+	f.manage(c, e, stream, func(answer []byte) {
+		stream.Write(answer)
+		s.Release()
+	})
+}
+
+// inline is enable along with binding (XEP-0198 §9).
+func (f *Feature) inline(c *feature.Ctx, e xml.Elem, done func(answer []byte)) {
+	stream, ok := c.Session.Bottom().(account.Carrier)
+	if !ok || !e.Is("enable", space) {
+		refusals.Add(c.Shard(), 1)
+		done(failed(stanza.UnexpectedRequest))
+		return
+	}
+	f.manage(c, e, stream, done)
+}
+
+// manage puts a keeper below the session, once its row is stored if it has one.
+func (f *Feature) manage(c *feature.Ctx, e xml.Elem, stream account.Carrier, done func(answer []byte)) {
 	k := &keeper{env: c.Env, b: f.at(c.Env).batch, sess: c.Session, under: stream}
 	if !yes(e.Attr("resume")) {
-		c.Session.Received = 0
-		k.install(stream, k.granted())
+		k.install(stream)
+		done(k.granted())
 		return
 	}
 	k.grant(e.Attr("max"))
-	k.sess.Hold()
 	f.save(k, func(err error) {
 		if k.alive() {
-			k.sess.Received = 0
 			k.sess.Lasting = err == nil
-			k.install(stream, k.granted())
+			k.install(stream)
 		}
-		k.sess.Release()
+		done(k.granted())
 	})
 }
 
 // install puts k between its session and the stream.
-func (k *keeper) install(stream account.Carrier, answer []byte) {
-	stream.Write(answer)
+func (k *keeper) install(stream account.Carrier) {
+	k.sess.Received = 0
 	k.sess.SetBottom(k)
 	stream.Carry(k.sess, k)
 	enabled.Add(k.env.Shard(), 1)
