@@ -37,10 +37,27 @@ type world interface {
 
 // Play plays each transcript that pattern names, a glob, against an engine of
 // its own: in memory, over a store in a temporary directory, with a clock that
-// moves only when the script says "wait".
+// moves only when the script says "wait". Whatever happened in it, somebody new
+// is served afterwards.
 func Play(t *testing.T, pattern string) {
 	t.Helper()
-	each(t, pattern, func(t *testing.T) world { return newEngine(t) })
+	each(t, pattern, func(t *testing.T) world {
+		m := newEngine(t)
+		t.Cleanup(func() {
+			if err := perform(bystander, m); err != nil && !t.Failed() {
+				t.Errorf("another client is not served: %v", err)
+			}
+		})
+		return m
+	})
+}
+
+// bystander is one who has no part in a transcript.
+var bystander = []step{
+	{words: []string{"client", "bystander/x"}},
+	{words: []string{"bystander/x", "sends"}, body: "<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>"},
+	{words: []string{"bystander/x", "receives"}, body: "<iq type='result' id='p' to='bystander@test/x'/>"},
+	{words: []string{"bystander/x", "receives", "nothing"}},
 }
 
 // PlayTCP plays them against the server at addr, host:port, whose accounts are
