@@ -64,6 +64,8 @@ type server struct {
 	dir      string
 	starttls string      // host:port
 	direct   string      // host:port
+	http     string      // host:port, if there is HTTP
+	https    string      // host:port
 	tls      *tls.Config // of a client that trusts this server only
 	cmd      *exec.Cmd
 	logs     *logs
@@ -121,6 +123,9 @@ func (s *server) start() {
 	select {
 	case listen := <-s.logs.serving:
 		s.starttls, s.direct = listen[0], listen[1]
+		if len(listen) == 4 {
+			s.http, s.https = listen[2], listen[3]
+		}
 	case <-time.After(20 * time.Second):
 		s.t.Fatalf("the server does not serve after 20 s; it says:\n%s", s.logs)
 	}
