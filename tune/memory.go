@@ -101,10 +101,15 @@ func (gc *GC) Follow(total, available, own uint64, spare float64) bool {
 const leastLimit = 64 << 20
 
 // SetGC gives the collector a soft limit below the memory there is, so that it
-// works harder before the kernel kills the process. GOGC stays at its default:
-// with a live heap of half the limit the limit takes over, and below that
-// memory is cheaper than time. GOMEMLIMIT in the environment wins. Follow keeps the limit
-// true while the kernel's share grows.
+// works harder before the kernel kills the process. GOMEMLIMIT in the environment
+// wins. Follow keeps the limit true while the kernel's share grows.
+//
+// GOGC stays at its default. Measured with logins over TLS, the worst garbage
+// there is: 50 saves 0.5 kB of a session's 3.5 and costs a fifth more CPU a login,
+// 200 saves less than a tenth of that CPU; what a burst leaves, Keeper gives back.
+//
+// Huge pages are not asked for: the collector marks 220 MB of small objects in
+// 95 ms of CPU with and without them, and the process grows by 2 %.
 func (b Box) SetGC() GC {
 	memory, limited := b.Memory()
 	switch {
