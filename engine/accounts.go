@@ -80,6 +80,21 @@ func (a *Accounts) Remove(address string) error {
 	return <-done
 }
 
+// Revoke ends the tokens that clients of an account log in by (XEP-0484), but no
+// session. The error is auth.ErrNoAccount if there is none.
+func (a *Accounts) Revoke(address string) error {
+	j, err := a.parse(address)
+	if err != nil {
+		return err
+	}
+	return a.update(func(tx *store.Tx) error {
+		if !a.users.Exists(tx, j) {
+			return auth.ErrNoAccount
+		}
+		return a.users.Revoke(tx, j)
+	})
+}
+
 // List returns up to n accounts that begin with prefix, in order, those after
 // after only.
 func (a *Accounts) List(prefix, after string, n int) (list []string, err error) {

@@ -15,9 +15,9 @@ import (
 	"meerkat/store"
 )
 
-const accountUsage = "try: meerkat account add|remove|password JID, or meerkat account list [PREFIX]"
+const accountUsage = "try: meerkat account add|remove|password|revoke JID, or meerkat account list [PREFIX]"
 
-// account manages accounts: add, remove, list, password.
+// account manages accounts: add, remove, list, password, revoke.
 func account(t terminal, args []string) error {
 	var s settings
 	f := s.flags("account", t)
@@ -30,7 +30,7 @@ func account(t terminal, args []string) error {
 		return usageError(accountUsage)
 	}
 	verb, rest := rest[0], rest[1:]
-	if wanted := map[string]int{"add": 1, "remove": 1, "password": 1, "list": len(rest)}; wanted[verb] != len(rest) || len(rest) > 1 {
+	if wanted := map[string]int{"add": 1, "remove": 1, "password": 1, "revoke": 1, "list": len(rest)}; wanted[verb] != len(rest) || len(rest) > 1 {
 		return usageError(accountUsage)
 	}
 	cfg, path, err := s.load()
@@ -51,6 +51,11 @@ func account(t terminal, args []string) error {
 	}
 	if verb == "remove" {
 		return withAccounts(cfg, func(a admin.Accounts) error { return done(t, bare, "removed", a.Remove(bare)) })
+	}
+	if verb == "revoke" {
+		return withAccounts(cfg, func(a admin.Accounts) error {
+			return done(t, bare, "has no login tokens any more", a.Revoke(bare))
+		})
 	}
 	password, shown, err := newPassword(t, *fromInput, bare)
 	if err != nil {

@@ -46,6 +46,8 @@ func TestAccountsOfAStoppedAndARunningServer(t *testing.T) {
 			{"", "rename a b", 2, "try: meerkat account"},
 			{"", "", 2, "try: meerkat account"},
 			{"", "list -nonsense", 2, "flag provided but not defined"},
+			{"", "revoke romeo@localhost", 0, "romeo@localhost has no login tokens any more\n"},
+			{"", "revoke nobody@localhost", 1, "there is no account nobody@localhost"},
 			{"", "remove romeo@localhost", 0, "romeo@localhost removed\n"},
 			{"", "remove romeo@localhost", 1, "there is no account romeo@localhost"},
 		} {
@@ -191,7 +193,7 @@ func TestPlan(t *testing.T) {
 	}
 	for _, want := range []string{
 		"1000000 sessions over TLS, rosters of 50, need about\n", "  open files  1000512\n",
-		"of the kernel's sockets", "such sessions.\n", "sudo meerkat check -connections 1000000 -fix\n",
+		"of the kernel's sockets", "Here fit about ", "  open files of the process      enough for ", "sudo meerkat check -connections 1000000 -fix\n",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("lacks %q:\n%s", want, out)

@@ -39,7 +39,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "[-config FILE] [-data DIR]", "serve; also without a command", serve},
-		{"account", "add|remove|list|password ...", "manage accounts, of a running server or a stopped one", account},
+		{"account", "add|remove|list|password|revoke ...", "manage accounts, of a running server or a stopped one", account},
 		{"status", "[-config FILE] [-data DIR]", "show what a running server does", status},
 		{"check", "[-connections N] [-fix] [-store]", "check configuration, certificates, ports, limits and disk", check},
 		{"plan", "[-sessions N] [-roster K] [-tls]", "print what so many sessions need, and how many fit here", plan},

@@ -44,6 +44,9 @@ type Accounts interface {
 	Add(jid, password string) error
 	// SetPassword ends the account's sessions, or fails with auth.ErrNoAccount.
 	SetPassword(jid, password string) error
+	// Revoke ends the tokens that the account's clients log in by, or fails with
+	// auth.ErrNoAccount.
+	Revoke(jid string) error
 	// Remove removes the account with all it owns, or fails with
 	// auth.ErrNoAccount.
 	Remove(jid string) error
@@ -138,6 +141,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /v1/accounts", s.list)
 	mux.HandleFunc("POST /v1/accounts", s.add)
 	mux.HandleFunc("PUT /v1/accounts/{jid}/password", s.password)
+	mux.HandleFunc("DELETE /v1/accounts/{jid}/tokens", s.revoke)
 	mux.HandleFunc("DELETE /v1/accounts/{jid}", s.remove)
 	mux.HandleFunc("POST /v1/gc", s.gc)
 	mux.Handle("GET /metrics", metric.Handler())
@@ -184,6 +188,11 @@ func (s *Server) password(w http.ResponseWriter, r *http.Request) {
 		jid := r.PathValue("jid")
 		s.did(w, http.StatusOK, "given a new password", jid, s.Accounts.SetPassword(jid, req.Password))
 	}
+}
+
+func (s *Server) revoke(w http.ResponseWriter, r *http.Request) {
+	jid := r.PathValue("jid")
+	s.did(w, http.StatusOK, "left without tokens", jid, s.Accounts.Revoke(jid))
 }
 
 func (s *Server) remove(w http.ResponseWriter, r *http.Request) {

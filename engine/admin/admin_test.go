@@ -88,6 +88,12 @@ func TestAccountsThroughTheSocket(t *testing.T) {
 	if err := d.SetPassword("nobody@localhost", "x"); !errors.Is(err, auth.ErrNoAccount) {
 		t.Errorf("password of nobody: got %v, want %v", err, auth.ErrNoAccount)
 	}
+	if err := d.Revoke("ju@localhost"); err != nil {
+		t.Errorf("revoke: %v", err)
+	}
+	if err := d.Revoke("nobody@localhost"); !errors.Is(err, auth.ErrNoAccount) {
+		t.Errorf("revoke nobody's tokens: %v", err)
+	}
 	if err := d.Remove("ju@localhost"); err != nil {
 		t.Errorf("remove: %v", err)
 	}
@@ -104,8 +110,8 @@ func TestAccountsThroughTheSocket(t *testing.T) {
 		t.Errorf("list after juliet: got %v, %v", got, err)
 	}
 	verifyPassword(t, d.store, "better")
-	if got := d.log.String(); strings.Contains(got, "secret") || strings.Count(got, "by=\"admin socket\"") != 5 {
-		t.Errorf("log, want five changes and no password:\n%s", got)
+	if got := d.log.String(); strings.Contains(got, "secret") || strings.Count(got, "by=\"admin socket\"") != 6 {
+		t.Errorf("log, want six changes and no password:\n%s", got)
 	}
 }
 

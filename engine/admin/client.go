@@ -68,6 +68,11 @@ func (c *Client) SetPassword(jid, password string) error {
 	return c.do("PUT", "/v1/accounts/"+url.PathEscape(jid)+"/password", request{Password: password}, nil)
 }
 
+// Revoke is Accounts'.
+func (c *Client) Revoke(jid string) error {
+	return c.do("DELETE", "/v1/accounts/"+url.PathEscape(jid)+"/tokens", nil, nil)
+}
+
 // Remove is Accounts'.
 func (c *Client) Remove(jid string) error {
 	return c.do("DELETE", "/v1/accounts/"+url.PathEscape(jid), nil, nil)
