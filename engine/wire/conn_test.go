@@ -189,6 +189,26 @@ func TestRateIsLiftedByZero(t *testing.T) {
 	}
 }
 
+// Rates that a configuration may have, and that no int32 holds.
+func TestRateOfAnySize(t *testing.T) {
+	for _, rate := range []int{3e9, 5e9, 10e9} {
+		g, s := memory(t, 1, Options{})
+		got := 0
+		up := &scribe{}
+		up.bytes = func(w *Conn, in []byte) int { got += len(in); return len(in) }
+		p := s.Pipe(g.At(0), up, false)
+		g.Turn()
+		g.At(0).Post(func() { up.w.SetRate(rate, rate) })
+		for range 3 {
+			p.WriteString(strings.Repeat("x", 200_000))
+			g.Advance(time.Second)
+		}
+		if got != 600_000 {
+			t.Errorf("took %d bytes at %d a second, want all", got, rate)
+		}
+	}
+}
+
 func TestRateGoesAlongInAMove(t *testing.T) {
 	g, s := memory(t, 2, Options{})
 	got := 0

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"math"
 	"time"
 
 	"meerkat/engine/loop"
@@ -29,9 +30,10 @@ func (b *bucket) wait() time.Duration {
 
 // SetRate bounds what is read from the client, in bytes as they are on the
 // socket: beyond bytesPerSec, after a burst, reading pauses. Nothing is ever
-// dropped. 0 is no bound.
+// dropped. 0 is no bound, and 2 GiB are as good as more.
 func (w *Conn) SetRate(bytesPerSec, burst int) {
-	w.rate = bucket{at: w.Loop().Now().UnixNano(), rate: int32(bytesPerSec), burst: int32(burst), tokens: int32(burst)}
+	rate, size := int32(min(bytesPerSec, math.MaxInt32)), int32(min(burst, math.MaxInt32))
+	w.rate = bucket{at: w.Loop().Now().UnixNano(), rate: rate, burst: size, tokens: size}
 	if bytesPerSec == 0 {
 		w.Loop().Stop(&w.timer)
 		w.proceed(overRate)
