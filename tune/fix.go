@@ -32,10 +32,8 @@ func (b Box) Fix(l Load, ports []int) (done []string, err error) {
 		if err != nil {
 			continue // this kernel has none
 		}
-		want := s.Want
-		if s.ok(is) {
-			want = is
-		} else {
+		want := is
+		if !s.ok(is) {
 			s.Want = s.join(is)
 			want = s.Want
 			lacking = append(lacking, s)
