@@ -1,6 +1,7 @@
 package tune
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -64,6 +65,38 @@ func (l Load) Room(memory uint64) int {
 	most := float64(memory)*(1-free) - processBase
 	return int(max(0, most) / float64(l.process()+kernelSocket))
 }
+
+// Bound is something that limits how many sessions fit.
+type Bound struct {
+	By       string
+	Sessions int
+}
+
+// Bounds are what limits l's sessions on this box, the tightest first. files is
+// how many the server may open.
+func (b Box) Bounds(l Load, files uint64) []Bound {
+	bounds := []Bound{{"open files of the process", connections(files)}}
+	if memory, limited := b.Memory(); limited {
+		bounds = append(bounds, Bound{"memory of the cgroup", l.Room(memory)})
+	} else if memory > 0 {
+		bounds = append(bounds, Bound{"memory", l.Room(memory)})
+	}
+	for _, name := range []string{"fs.file-max", "net.netfilter.nf_conntrack_max"} {
+		if is, err := b.sysctl(name); err == nil { // four fifths are for us, as in settings
+			bounds = append(bounds, Bound{name, int(min(field(is, 0), maxSessions) / 5 * 4)})
+		}
+	}
+	slices.SortFunc(bounds, func(a, b Bound) int {
+		return cmp.Or(cmp.Compare(a.Sessions, b.Sessions), cmp.Compare(a.By, b.By))
+	})
+	return bounds
+}
+
+// maxSessions is for limits that are none.
+const maxSessions = 1 << 40
+
+// connections is how many fit into a limit of open files.
+func connections(files uint64) int { return int(min(files, maxSessions) - min(files, spareFiles)) }
 
 // Setting is a number of the kernel, or several, that many connections need.
 type Setting struct {

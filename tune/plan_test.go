@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,26 @@ func TestNeedsAndRoomAgree(t *testing.T) {
 	// The aim of the whole: a million sessions over TLS in 24 GB.
 	if n := (Load{TLS: true}).Room(24e9); n < 1_000_000 {
 		t.Errorf("24 GB have room for %d TLS sessions", n)
+	}
+}
+
+func TestBoundsAreTightestFirst(t *testing.T) {
+	b := box(t, map[string]string{
+		"proc/meminfo":                            "MemTotal: 1048576 kB\n",
+		"proc/sys/fs/file-max":                    "9223372036854775807\n",
+		"proc/sys/net/netfilter/nf_conntrack_max": "262144\n",
+	})
+	l := Load{TLS: true}
+	got := b.Bounds(l, 20_000)
+	want := []Bound{
+		{"open files of the process", 19_488}, {"memory", l.Room(1 << 30)},
+		{"net.netfilter.nf_conntrack_max", 209_712}, {"fs.file-max", maxSessions / 5 * 4},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := box(t, nil).Bounds(l, 100); len(got) != 1 || got[0].Sessions != 0 {
+		t.Errorf("100 files and nothing known: %v", got)
 	}
 }
 

@@ -28,12 +28,7 @@ type Files struct {
 }
 
 // Connections is how many the limit is enough for.
-func (f Files) Connections() int {
-	if f.Limit <= spareFiles {
-		return 0
-	}
-	return int(f.Limit - spareFiles)
-}
+func (f Files) Connections() int { return connections(f.Limit) }
 
 // RaiseNofile raises the soft limit of open files to the hard one. On an error
 // Files says what holds all the same.

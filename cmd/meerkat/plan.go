@@ -33,7 +33,9 @@ func plan(t terminal, args []string) error {
 		return err
 	}
 	printPlan(t.out, l)
-	printRoom(t.out, tune.Box{}, l)
+	if err := printRoom(t.out, tune.Box{}, l); err != nil {
+		return err
+	}
 	fmt.Fprintf(t.out, "\nLook:    meerkat check -connections %d\nSet it:  sudo meerkat check -connections %[1]d -fix\n", l.Sessions)
 	for _, found := range (tune.Box{}).Check(l, ports(cfg)) {
 		if !found.Good {
@@ -56,16 +58,18 @@ func printPlan(w io.Writer, l tune.Load) {
 	fmt.Fprintf(w, "  open files  %d\n", n.Files)
 }
 
-func printRoom(w io.Writer, b tune.Box, l tune.Load) {
-	memory, limited := b.Memory()
-	if memory == 0 {
-		return
+// printRoom says how many fit here, and what is against more.
+func printRoom(w io.Writer, b tune.Box, l tune.Load) error {
+	files, err := tune.RaiseNofile() // as the server does
+	if err != nil && files.Limit == 0 {
+		return err
 	}
-	what := "This box has"
-	if limited {
-		what = "The cgroup has"
+	bounds := b.Bounds(l, files.Limit)
+	fmt.Fprintf(w, "Here fit about %d:\n", bounds[0].Sessions)
+	for _, x := range bounds {
+		fmt.Fprintf(w, "  %-30s enough for %d\n", x.By, x.Sessions)
 	}
-	fmt.Fprintf(w, "%s %s, room for about %d such sessions.\n", what, size(memory), l.Room(memory))
+	return nil
 }
 
 // size is n bytes for people.

@@ -129,6 +129,8 @@ func (p *process) tune() {
 	p.log.Info("open files", "limit", p.files.Limit, "enough_for_connections", p.files.Connections())
 	p.gc = tune.Box{}.SetGC()
 	p.gcLimit.Store(p.gc.Limit)
+	room := tune.Box{}.Bounds(tune.Load{TLS: true}, p.files.Limit)[0]
+	p.log.Info("room", "sessions", room.Sessions, "bound_by", room.By)
 	p.log.Info("garbage collector", "memory_limit_bytes", p.gc.Limit, "memory_bytes", p.gc.Memory, "by", p.gc.Why)
 }
 
