@@ -88,7 +88,7 @@ func (gc *GC) Follow(total, available, own uint64, spare float64) bool {
 		return false
 	}
 	room := float64(own) + float64(available) - spare*float64(total)
-	limit := max(min(int64(room), goal(gc.Memory, gc.limited)), leastLimit)
+	limit := min(max(int64(room), leastLimit), goal(gc.Memory, gc.limited))
 	if moved := limit - gc.Limit; max(moved, -moved) < gc.Limit/32 {
 		return false
 	}
