@@ -1,6 +1,11 @@
 package wire
 
-import "meerkat/engine/metric"
+import (
+	"sync"
+
+	"meerkat/engine/metric"
+	"meerkat/engine/wire/tls"
+)
 
 var (
 	accepted = metric.NewCounter("meerkat_wire_accepted_total",
@@ -31,3 +36,38 @@ var (
 	yields = metric.NewCounter("meerkat_wire_yields_total",
 		"Times that a client's input was put off to the next turn, for the others' sake.")
 )
+
+// handshakes counts those of all TLS servers of a process.
+type handshakes struct {
+	mu   sync.Mutex
+	list []*tls.Server
+}
+
+func (h *handshakes) add(t *tls.Server) {
+	if t != nil {
+		h.mu.Lock()
+		h.list = append(h.list, t)
+		h.mu.Unlock()
+	}
+}
+
+func (h *handshakes) sum(of func(tls.Stats) uint64) func() float64 {
+	return func() float64 {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		n := uint64(0)
+		for _, t := range h.list {
+			n += of(t.Stats())
+		}
+		return float64(n)
+	}
+}
+
+func (h *handshakes) publish() {
+	metric.NewCounterFunc("meerkat_wire_tls_handshakes_total", "TLS handshakes that ended in a session.",
+		h.sum(func(s tls.Stats) uint64 { return uint64(s.Done) }))
+	metric.NewCounterFunc("meerkat_wire_tls_failed_total", "TLS handshakes that ended in an error, garbage included.",
+		h.sum(func(s tls.Stats) uint64 { return uint64(s.Failed) }))
+	metric.NewGaugeFunc("meerkat_wire_tls_waiting", "TLS handshakes that wait for a CPU.",
+		h.sum(func(s tls.Stats) uint64 { return uint64(s.Waiting) }))
+}

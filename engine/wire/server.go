@@ -58,6 +58,7 @@ type Server struct {
 	opt    Options
 	group  *loop.Group
 	gate   *gate
+	shook  *handshakes
 	shards []shard // by loop
 	next   atomic.Uint32
 }
@@ -80,9 +81,9 @@ func New(g *loop.Group, opt Options) *Server {
 	}
 	metric.NewGaugeFunc("meerkat_wire_unauthenticated", "Connections that have not logged in.",
 		func() float64 { return float64(s.gate.inAll()) })
-	if opt.TLS != nil {
-		countHandshakes(opt.TLS)
-	}
+	s.shook = &handshakes{}
+	s.shook.add(opt.TLS)
+	s.shook.publish()
 	return s
 }
 
@@ -93,16 +94,8 @@ func (s *Server) With(t *tls.Server, proxies []netip.Prefix) *Server {
 	opt := s.opt
 	opt.TLS, opt.Proxies = t, proxies
 	s.gate.proxies = append(s.gate.proxies, proxies...)
-	return &Server{opt: opt, group: s.group, gate: s.gate, shards: s.shards}
-}
-
-func countHandshakes(t *tls.Server) {
-	metric.NewCounterFunc("meerkat_wire_tls_handshakes_total", "TLS handshakes that ended in a session.",
-		func() float64 { return float64(t.Stats().Done) })
-	metric.NewCounterFunc("meerkat_wire_tls_failed_total", "TLS handshakes that ended in an error, garbage included.",
-		func() float64 { return float64(t.Stats().Failed) })
-	metric.NewGaugeFunc("meerkat_wire_tls_waiting", "TLS handshakes that wait for a CPU.",
-		func() float64 { return float64(t.Stats().Waiting) })
+	s.shook.add(t)
+	return &Server{opt: opt, group: s.group, gate: s.gate, shook: s.shook, shards: s.shards}
 }
 
 // Adopt makes nc, a TCP or Unix connection, a Conn of l. direct says that TLS

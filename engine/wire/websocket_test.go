@@ -34,9 +34,9 @@ const testLimit = 1 << 17
 
 // upgraded returns a WebSocket in memory.
 func upgraded(t testing.TB) (*loop.Group, *framedScribe, *loop.Peer) {
-	g, srv := memory(t, 1, Options{})
+	g := loop.NewManual(1, epoch)
 	up := &framedScribe{}
-	p := srv.Pipe(g.At(0), &turner{up: up, limit: testLimit}, false)
+	p := New(g, Options{}).Pipe(g.At(0), &turner{up: up, limit: testLimit}, false)
 	g.Turn()
 	if got := p.ReadString(); got != "answer" {
 		t.Fatalf("got %q, want the answer", got)
