@@ -1,14 +1,11 @@
 package store
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"hash/fnv"
-	"io"
 	"time"
-
-	"crypto/sha256"
 )
 
 // nameLen is the length of a row's name.
@@ -22,11 +19,14 @@ func (a *Archive) Name(owner string, seq uint64) string {
 
 // AppendName appends Name to dst.
 func (a *Archive) AppendName(dst []byte, owner string, seq uint64) []byte {
-	var b [16]byte
-	binary.BigEndian.PutUint64(b[:], seq)
+	n := len(dst)
+	dst = append(dst, make([]byte, nameLen+16)...)
+	b := dst[n+nameLen:] // behind the name, so that it needs no memory
+	binary.BigEndian.PutUint64(b, seq)
 	binary.BigEndian.PutUint64(b[8:], ownerHash(owner))
-	a.names.Encrypt(b[:], b[:])
-	return base64.RawURLEncoding.AppendEncode(dst, b[:])
+	a.names.Encrypt(b, b)
+	base64.RawURLEncoding.Encode(dst[n:], b)
+	return dst[:n+nameLen]
 }
 
 // Parse returns the sequence number of a name that a was made for owner. Whether
@@ -43,18 +43,23 @@ func (a *Archive) Parse(owner, name string) (seq uint64, ok bool) {
 	return binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:]) == ownerHash(owner)
 }
 
+// ownerHash is FNV-1a, and so is Tag: both are stored, and asked for often.
 func ownerHash(owner string) uint64 {
-	h := fnv.New64a()
-	io.WriteString(h, owner)
-	return h.Sum64()
+	h := uint64(14695981039346656037)
+	for i := range len(owner) {
+		h = (h ^ uint64(owner[i])) * 1099511628211
+	}
+	return h
 }
 
 // Tag returns what rows are tagged with so that those about s can be found
 // without reading them: different strings seldom have the same.
 func Tag(s string) uint32 {
-	h := fnv.New32a()
-	io.WriteString(h, s)
-	return max(h.Sum32(), 1)
+	h := uint32(2166136261)
+	for i := range len(s) {
+		h = (h ^ uint32(s[i])) * 16777619
+	}
+	return max(h, 1)
 }
 
 // Clock makes sequence numbers: microseconds since 1970, and always greater than

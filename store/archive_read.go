@@ -156,8 +156,9 @@ func (r *Reader) Search(seq uint64) int {
 func (r *Reader) Tagged(tag uint32, i, j int, fn func(i int) bool) {
 	for i < j {
 		s := r.span(i)
-		for end := min(j, s.first+s.len()); i < end; i++ {
-			if tagAt(s.b, i-s.first) == tag && !fn(i) {
+		end := min(j, s.first+s.len())
+		for b := s.b[(i-s.first)*placeSize:]; i < end; i, b = i+1, b[placeSize:] {
+			if binary.LittleEndian.Uint32(b[16:]) == tag && !fn(i) {
 				return
 			}
 		}
@@ -165,16 +166,15 @@ func (r *Reader) Tagged(tag uint32, i, j int, fn func(i int) bool) {
 	}
 	for i > j {
 		s := r.span(i - 1)
-		for end := max(j, s.first); i > end; i-- {
-			if tagAt(s.b, i-1-s.first) == tag && !fn(i-1) {
+		end := max(j, s.first)
+		for b := s.b[:(i-s.first)*placeSize]; i > end; b = b[:len(b)-placeSize] {
+			if i--; binary.LittleEndian.Uint32(b[len(b)-4:]) == tag && !fn(i) {
 				return
 			}
 		}
 		runtime.KeepAlive(s.run)
 	}
 }
-
-func tagAt(b []byte, i int) uint32 { return binary.LittleEndian.Uint32(b[i*placeSize+16:]) }
 
 // Value returns row i, borrowed until the next call. It is nil if the row is
 // being wiped right now. The error is ErrDamaged where the log is not what was

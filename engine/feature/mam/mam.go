@@ -105,6 +105,6 @@ func strip(s *stanza.Stanza, owner string) {
 // appendID appends the element with a message's id in owner's archive.
 func (f *Feature) appendID(dst []byte, owner string, seq uint64) []byte {
 	dst = append(dst, "<stanza-id xmlns='"+sidSpace+"' by='"...)
-	dst = append(xml.AppendEscapedAttr(dst, []byte(owner)), "' id='"...)
+	dst = append(append(dst, owner...), "' id='"...) // bare JIDs have nothing to escape (RFC 7622 §3.3.1)
 	return append(f.archive.AppendName(dst, owner, seq), "'/>"...)
 }

@@ -64,6 +64,9 @@ func (f *Feature) prefsOf(c *feature.Ctx) *prefs {
 	p := f.prefs.Of(c.Account.Slots)
 	if p == nil {
 		c.View(func(tx *store.Tx) { p = loadPrefs(tx, c.Owner.String()) })
+		if p == nil {
+			return new(prefs) // the store cannot be read, which is logged
+		}
 		f.prefs.Put(&c.Account.Slots, p)
 	}
 	return p
