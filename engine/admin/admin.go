@@ -7,6 +7,7 @@
 //	GET    /v1/accounts?prefix&after&limit  Page
 //	POST   /v1/accounts                   {"jid", "password"}
 //	PUT    /v1/accounts/{jid}/password    {"password"}
+//	DELETE /v1/accounts/{jid}/tokens      end the tokens its clients log in by
 //	DELETE /v1/accounts/{jid}
 //	POST   /v1/gc                         collect garbage, give memory back: Collected
 //	GET    /metrics

@@ -1,0 +1,97 @@
+package sm
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+)
+
+// A queue is held against a plain slice under random operations.
+func TestQueueAgainstModel(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	var q queue
+	var model []item
+	for step := range 20000 {
+		switch n := r.IntN(10); {
+		case n < 5:
+			it := item{stanza: bytes.Repeat([]byte{byte('a' + step%26)}, r.IntN(300)), at: int64(step), marks: byte(r.IntN(4))}
+			q.push(it)
+			model = append(model, it)
+		case n < 9 && len(model) > 0:
+			n := r.IntN(min(len(model), 8)) + 1
+			q.pop(n)
+			model = model[n:]
+		case n == 9 && step%100 == 0:
+			q.shrink(func(i int, it item) bool { return it.marks&kept != 0 })
+			for i := range model {
+				if model[i].marks&kept != 0 {
+					model[i].marks |= away
+				}
+			}
+		}
+		same(t, &q, model)
+	}
+	q.pop(q.count)
+	if q.p != nil || q.size() != 0 || q.weight != 0 {
+		t.Errorf("an empty queue has %d bytes, weight %d", q.size(), q.weight)
+	}
+}
+
+func same(t *testing.T, q *queue, model []item) {
+	t.Helper()
+	i, weight := 0, 0
+	q.each(func(it item) {
+		want := model[i]
+		weight += len(want.stanza)
+		if it.at != want.at || it.marks != want.marks || it.weight() != len(want.stanza) ||
+			it.marks&away == 0 && !bytes.Equal(it.stanza, want.stanza) {
+			t.Fatalf("item %d: got %+v, want %+v", i, it, want)
+		}
+		i++
+	})
+	if i != len(model) || q.count != i || q.weight != weight {
+		t.Fatalf("%d items of weight %d, want %d of %d", i, q.weight, len(model), weight)
+	}
+}
+
+// What is not a presence, a request, or only the news that somebody types is
+// kept over a restart.
+func TestWhatLasts(t *testing.T) {
+	for s, want := range map[string]bool{
+		"<message to='a'><body>hi</body></message>":                                                       true,
+		"<message to='a'><received xmlns='urn:xmpp:receipts' id='1'/></message>":                          true,
+		"<message to='a'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>":            false,
+		"<message to='a'><body>x</body><active xmlns='http://jabber.org/protocol/chatstates'/></message>": true,
+		"<presence from='a'/>":       false,
+		"<iq type='result' id='1'/>": false,
+	} {
+		if got := lasts([]byte(s)); got != want {
+			t.Errorf("%s: got %v, want %v", s, got, want)
+		}
+	}
+}
+
+// A row of any bytes is read or refused, and one of ours comes back as it was.
+func FuzzRow(f *testing.F) {
+	good := appendBytes([]byte{rowVersion}, make([]byte, 16))
+	good = append(good, 200, 2) // max
+	good = appendBytes(appendBytes(good, []byte("desk")), []byte("en"))
+	good = append(good, 5, 1)
+	good = appendBytes(good, []byte("<presence/>"))
+	good = append(good, 1)
+	good = appendBytes(good, []byte("juliet@test/balcony"))
+	good = appendBytes(appendBytes(good, []byte("carbons")), []byte{1})
+	if w, err := readRow(good); err != nil || w.resource != "desk" || w.lang != "en" || w.priority != 5 || !w.interested ||
+		string(w.presence) != "<presence/>" || len(w.directed) != 1 || w.frozen["carbons"][0] != 1 || w.max != 328 {
+		f.Fatalf("got %+v, %v", w, err)
+	}
+	f.Add(good)
+	f.Add(good[:30])
+	f.Add([]byte{})
+	f.Add([]byte{rowVersion, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if _, err := readRow(b); err != nil && err != errRow {
+			t.Errorf("got %v", err)
+		}
+	})
+}
