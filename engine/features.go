@@ -15,6 +15,7 @@ import (
 	"meerkat/engine/feature/last"
 	"meerkat/engine/feature/limits"
 	"meerkat/engine/feature/mam"
+	"meerkat/engine/feature/muc"
 	"meerkat/engine/feature/offline"
 	"meerkat/engine/feature/ping"
 	"meerkat/engine/feature/presence"
@@ -68,6 +69,7 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	block, blocks := blocking.New(&flags)
 	f.blocking = blocks
 	f.list = append(f.list, block, csi.New(), private.New(), vcard.New(), limits.New(), extdisco.New())
+	f.list = append(f.list, muc.New(cfg.Domains, &cfg.Rooms, loops))
 	managed, keep := sm.New(loops, f.list)
 	f.sm = keep
 	f.list = append(f.list, managed)

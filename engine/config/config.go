@@ -24,6 +24,7 @@ type Config struct {
 	Admin    Admin    `toml:"admin"`
 	External External `toml:"external"`
 	Archive  Archive  `toml:"archive"`
+	Rooms    Rooms    `toml:"rooms"`
 	Limits   Limits   `toml:"limits"`
 	Loops    Loops    `toml:"loops"`
 	Metrics  Metrics  `toml:"metrics"`

@@ -23,6 +23,9 @@ type Env struct {
 	Users    *auth.Accounts // all accounts there are
 	Log      *slog.Logger
 	Router   Router
+	// Rosters counts the changes of rosters on this loop: who remembers what one
+	// said has to look again after a change.
+	Rosters uint64
 
 	updates   updates
 	family    *family  // whose done runs
@@ -50,6 +53,11 @@ type Router interface {
 	// many bare JIDs, one packet a loop. each calls yield for every target, with
 	// how it is meant: ops of package route.
 	Spread(s *account.Session, b []byte, each func(yield func(bare []byte, op Op)))
+	// Fan sends b, a message or presence with from and without to, to many full
+	// JIDs of ours, one packet a loop, in order with what was fanned before. It
+	// goes straight to the sessions; who has none is reported to b's from, bare,
+	// by unavailable presence. each calls yield for every target.
+	Fan(b []byte, each func(yield func(full string)))
 	// Remove ends an account of this loop: its sessions, all that is stored,
 	// its contacts' view of it. done runs when that is stored, before the
 	// sessions are closed.

@@ -14,6 +14,7 @@ const (
 	kindSpread                   // B is presence with from; X its targets, see spread.go
 	kindSettle                   // Ref is a *settling to be told when this loop has stored what came before
 	kindSettled                  // Ref is a *settling: one loop has
+	kindFan                      // B is a stanza with from; X its targets, see fan.go
 	kindAgain                    // B is a message as in kindStanza, see feature.Router.Redeliver
 )
 
@@ -31,6 +32,8 @@ func (r *Router) handle(p *loop.Packet) {
 		r.handleStanza(p)
 	case kindSpread:
 		r.handleSpread(p)
+	case kindFan:
+		r.handleFan(p)
 	case kindSettle:
 		r.handleSettle(p.Ref.(*settling))
 	case kindSettled:

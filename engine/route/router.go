@@ -52,6 +52,8 @@ type Router struct {
 	local   []*loop.Packet // for this very loop, handled when the handler returns
 	depth   int
 	names   namer
+	fans    fans
+	fanned  []*loop.Packet // Fan's, by loop
 }
 
 // New makes a router for each loop. env is copied for each; its Loop, Accounts

@@ -1,0 +1,33 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Rooms is the section "rooms": multi-user chat (XEP-0045).
+type Rooms struct {
+	Name        string `toml:"name" default:"conference" doc:"What stands before each of domains, with a dot between, as the domain of its rooms. \"\" is no rooms. Rooms of another name stay in the store."`
+	Create      string `toml:"create" default:"anybody" values:"anybody admins" reload:"live" doc:"Who may make rooms: every account of domains, or those of admin.accounts."`
+	PerUser     int    `toml:"per_user" default:"100" min:"1" max:"1000000" zero:"no limit" reload:"live" doc:"Rooms that one account may own. Who wants one more hears resource-constraint."`
+	Occupants   int    `toml:"occupants" default:"1000" min:"2" max:"20000" reload:"live" doc:"Occupants of one room. An owner may choose less; owners and admins of a room get in in any case."`
+	Affiliated  int    `toml:"affiliated" default:"5000" min:"10" max:"1000000" reload:"live" doc:"Owners, admins, members and banned users of one room together."`
+	History     int    `toml:"history" default:"20" min:"1" max:"1000" zero:"none" reload:"live" doc:"Messages that a room remembers for who enters. An owner may choose less. They are in memory, while anybody is in the room."`
+	HistorySize Size   `toml:"history_size" default:"256KiB" min:"1KiB" max:"100MiB" reload:"live" doc:"Bytes of those messages, of one room."`
+	Subject     Size   `toml:"subject" default:"4KiB" min:"100B" max:"64KiB" reload:"live" doc:"Largest subject of a room. A larger one is answered with not-acceptable."`
+}
+
+// Check reports what the tags cannot say.
+func (r *Rooms) Check(domains []string) error {
+	if strings.ContainsAny(r.Name, "@/ \t\r\n\"'<>&") {
+		return fmt.Errorf("rooms.name is %q, which cannot begin a domain", r.Name)
+	}
+	for _, d := range domains {
+		for _, other := range domains {
+			if r.Name != "" && strings.EqualFold(r.Name+"."+d, other) {
+				return fmt.Errorf("rooms.name makes %q the domain of rooms, which is among domains", other)
+			}
+		}
+	}
+	return nil
+}

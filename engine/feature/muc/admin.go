@@ -1,0 +1,265 @@
+package muc
+
+import (
+	"meerkat/engine/feature"
+	"meerkat/engine/jid"
+	"meerkat/engine/stanza"
+	"meerkat/xml"
+)
+
+// change is one item of a request by a moderator, admin or owner (§8, §9, §10).
+type change struct {
+	nick   string  // of an occupant, or
+	bare   jid.JID // of a user
+	role   *role
+	aff    *affiliation
+	reason string
+}
+
+// change carries out a request (§8.2-§8.4, §9, §10.3-§10.8).
+func (r *room) change(c *feature.Ctx, s *stanza.Stanza) {
+	list, cond := r.readChanges(s.Payload())
+	if cond != stanza.OK {
+		refuse(c, s, cond)
+		return
+	}
+	who, req, most := s.From.Clone(), c.Later(s), c.Config.Rooms.Affiliated
+	r.exclusive(func() { r.carryOut(req, who, list, most) })
+}
+
+func (r *room) readChanges(q xml.Elem) (list []change, cond stanza.Condition) {
+	for e := q.First(); e.OK(); e = e.Next() {
+		if !e.Is("item", adminSpace) {
+			continue
+		}
+		ch, cond := readChange(e)
+		if cond != stanza.OK {
+			return nil, cond
+		}
+		list = append(list, ch)
+	}
+	if len(list) == 0 {
+		return nil, stanza.BadRequest
+	}
+	return list, stanza.OK
+}
+
+func readChange(e xml.Elem) (ch change, cond stanza.Condition) {
+	ch.nick, ch.reason = string(e.Attr("nick")), string(e.Child("reason", adminSpace).Text())
+	if v := e.Attr("jid"); v != nil {
+		j, err := jid.Parse(string(v))
+		if err != nil {
+			return ch, stanza.JIDMalformed
+		}
+		ch.bare = j.Bare()
+	}
+	ra, okRole := parseRole(string(e.Attr("role")))
+	if e.Attr("role") != nil {
+		ch.role = &ra
+	}
+	aa, okAff := parseAffiliation(string(e.Attr("affiliation")))
+	if e.Attr("affiliation") != nil {
+		ch.aff = &aa
+	}
+	switch {
+	case (ch.role == nil) == (ch.aff == nil): // one of them, not both: §8.5, §9.5
+		return ch, stanza.BadRequest
+	case ch.role != nil && (!okRole || ch.nick == ""), ch.aff != nil && !okAff:
+		return ch, stanza.BadRequest
+	case ch.aff != nil && ch.nick == "" && ch.bare.IsZero():
+		return ch, stanza.BadRequest
+	}
+	return ch, stanza.OK
+}
+
+// carryOut judges all changes before it makes any.
+func (r *room) carryOut(req *feature.Request, who jid.JID, list []change, most int) {
+	if r.gone {
+		req.Fail(stanza.ItemNotFound, "")
+		return
+	}
+	by := r.standingOf(who)
+	after := make(map[string]affiliation)
+	for i := range list {
+		if cond := r.judge(by, who, &list[i], after); cond != stanza.OK {
+			refused.Add(r.env.Shard(), 1)
+			req.Fail(cond, "")
+			return
+		}
+	}
+	if cond := r.judgeAll(after, most); cond != stanza.OK {
+		req.Fail(cond, "")
+		return
+	}
+	save := r.saveAffiliations(after)
+	if !r.stored || len(after) == 0 {
+		save = nil
+	}
+	actor := r.nickOf(who)
+	r.write(save, func(err error) {
+		if err != nil {
+			req.Error(err)
+			return
+		}
+		r.apply(list, actor)
+		req.Result(nil)
+	})
+}
+
+func (r *room) nickOf(who jid.JID) string {
+	if st := r.seats[who.String()]; st != nil {
+		return st.nick
+	}
+	return ""
+}
+
+// judge holds one change against the tables of §5, and notes in after what
+// affiliation it gives.
+func (r *room) judge(by standing, who jid.JID, ch *change, after map[string]affiliation) stanza.Condition {
+	o := r.byNick[ch.nick]
+	if ch.role != nil {
+		if o == nil {
+			return stanza.ItemNotFound
+		}
+		return mayChangeRole(by, o.standing, *ch.role)
+	}
+	if ch.bare.IsZero() {
+		if o == nil {
+			return stanza.ItemNotFound
+		}
+		ch.bare = o.bare
+	}
+	was := r.affiliation(ch.bare)
+	if cond := mayChangeAffiliation(by.aff, was, *ch.aff); cond != stanza.OK {
+		return cond
+	}
+	if *ch.aff == outcast && ch.bare == who.Bare() {
+		return stanza.Conflict // §9.1
+	}
+	after[ch.bare.String()] = *ch.aff
+	return stanza.OK
+}
+
+// judgeAll refuses that nobody owns the room any more (§10.4), and too many.
+func (r *room) judgeAll(after map[string]affiliation, most int) stanza.Condition {
+	owners, n := 0, len(r.aff)
+	for bare, a := range r.aff {
+		if _, changed := after[bare]; a == owner && !changed {
+			owners++
+		}
+	}
+	for bare, a := range after {
+		if a == owner {
+			owners++
+		}
+		if _, known := r.aff[bare]; !known && a != none {
+			n++
+		}
+	}
+	switch {
+	case owners == 0 && len(after) > 0:
+		return stanza.Conflict
+	case n > most && n > len(r.aff):
+		full.Add(r.env.Shard(), fullAffiliated, 1)
+		return stanza.ResourceConstraint
+	}
+	return stanza.OK
+}
+
+// apply makes the changes, and tells who is here.
+func (r *room) apply(list []change, actor string) {
+	for i := range list {
+		ch := &list[i]
+		it := item{actor: actor, reason: ch.reason}
+		if ch.aff != nil {
+			r.affiliate(ch.bare.String(), *ch.aff, it)
+		} else if o := r.byNick[ch.nick]; o != nil {
+			r.giveRole(o, *ch.role, it)
+		}
+	}
+}
+
+func (r *room) giveRole(o *occupant, to role, it item) {
+	if to == noRole {
+		it.codes = []int{307}
+		r.expel(o, &it)
+		return
+	}
+	hidden := r.hides(o)
+	if o.role != to {
+		o.role = to
+		it.hidden = hidden && r.hides(o)
+		r.broadcast(o, &it)
+	}
+}
+
+// affiliate makes a user what it is to be, and its occupants with it.
+func (r *room) affiliate(bare string, a affiliation, it item) {
+	if a == none {
+		delete(r.aff, bare)
+	} else {
+		r.aff[bare] = a
+	}
+	for _, o := range r.of(bare) {
+		was := o.standing
+		o.aff = a
+		switch each := it; {
+		case a == outcast:
+			each.codes = []int{301}
+			r.expel(o, &each)
+		case r.set.MembersOnly && a < member:
+			each.codes = []int{321}
+			r.expel(o, &each)
+		default:
+			if o.role = initialRole(r.set.Moderated, a); o.standing != was {
+				r.update(o, &each)
+			}
+		}
+	}
+}
+
+// tellList answers who asks for the users of an affiliation, or the occupants of
+// a role (§8.5, §9.2, §9.5, §9.8, §10.5, §10.8).
+func (r *room) tellList(c *feature.Ctx, s *stanza.Stanza) {
+	e := s.Payload().Child("item", adminSpace)
+	ra, okRole := parseRole(string(e.Attr("role")))
+	a, okAff := parseAffiliation(string(e.Attr("affiliation")))
+	by := r.standingOf(s.From)
+	switch {
+	case okRole == okAff:
+		refuse(c, s, stanza.BadRequest)
+	case okAff && !mayList(by, a, r.set.MemberList), okRole && by.role < moderator && by.aff < admin, okRole && ra == moderator && by.aff < admin:
+		refuse(c, s, stanza.Forbidden)
+	default:
+		c.Result(s, func(b *xml.Builder) {
+			b.Start("query", adminSpace)
+			if okAff {
+				r.listUsers(b, a)
+			} else {
+				r.listOccupants(b, ra, by)
+			}
+			b.End()
+		})
+	}
+}
+
+func (r *room) listUsers(b *xml.Builder, a affiliation) {
+	for bare, is := range r.aff {
+		if is == a {
+			b.Start("item", "").Attr("affiliation", a.String()).Attr("jid", bare).End()
+		}
+	}
+}
+
+func (r *room) listOccupants(b *xml.Builder, of role, by standing) {
+	for _, o := range r.list {
+		if o.role != of {
+			continue
+		}
+		b.Start("item", "").Attr("affiliation", o.aff.String()).Attr("nick", o.nick).Attr("role", o.role.String())
+		if r.set.Whois || by.role == moderator {
+			b.Attr("jid", o.seats[len(o.seats)-1].jid.String())
+		}
+		b.End()
+	}
+}

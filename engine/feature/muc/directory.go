@@ -1,0 +1,70 @@
+package muc
+
+import (
+	"slices"
+	"strings"
+	"sync"
+)
+
+// directory knows the rooms that are not in the store, of all loops. It is
+// asked when rooms are made, configured and listed, not when somebody speaks.
+type directory struct {
+	mu sync.Mutex
+	m  map[string]listing // guarded by mu
+}
+
+// listing is what is to be known of a room that does not last.
+type listing struct {
+	name, creator string
+	public        bool
+}
+
+func (d *directory) put(room string, l listing) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.m == nil {
+		d.m = make(map[string]listing)
+	}
+	d.m[room] = l
+}
+
+func (d *directory) remove(room string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.m, room)
+}
+
+// update changes the name of a room and whether it is listed, if it is known.
+func (d *directory) update(room, name string, public bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if l, ok := d.m[room]; ok {
+		l.name, l.public = name, public
+		d.m[room] = l
+	}
+}
+
+// madeBy counts the rooms that somebody has made.
+func (d *directory) madeBy(bare string) (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, l := range d.m {
+		if l.creator == bare {
+			n++
+		}
+	}
+	return n
+}
+
+// add appends the rooms of a host that may be listed, and sorts the list.
+func (d *directory) add(list []entry, host string) []entry {
+	d.mu.Lock()
+	for room, l := range d.m {
+		if l.public && strings.HasSuffix(room, "@"+host) {
+			list = append(list, entry{room, l.name})
+		}
+	}
+	d.mu.Unlock()
+	slices.SortFunc(list, func(a, b entry) int { return strings.Compare(a.jid, b.jid) })
+	return list
+}

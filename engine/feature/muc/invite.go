@@ -1,0 +1,159 @@
+package muc
+
+import (
+	"meerkat/engine/feature"
+	"meerkat/engine/form"
+	"meerkat/engine/jid"
+	"meerkat/engine/stanza"
+	"meerkat/xml"
+)
+
+// maxInvites bounds the users that one message invites.
+const maxInvites = 20
+
+// invite takes mediated invitations (§7.8.2). Whom an admin invites becomes a
+// member of a room that is for members only.
+func (r *room) invite(c *feature.Ctx, s *stanza.Stanza, x xml.Elem) {
+	st := r.seats[s.From.String()]
+	switch {
+	case st == nil:
+		refuse(c, s, stanza.NotAcceptable)
+		return
+	case !r.mayInvite(st.standing):
+		refuse(c, s, stanza.Forbidden)
+		return
+	}
+	var guests []jid.JID
+	for e := x.First(); e.OK() && len(guests) < maxInvites; e = e.Next() {
+		if !e.Is("invite", userSpace) {
+			continue
+		}
+		j, err := jid.Parse(string(e.Attr("to")))
+		if err != nil {
+			refuse(c, s, stanza.JIDMalformed)
+			return
+		}
+		guests = append(guests, j)
+		r.welcome(c, j, st)
+		r.sendInvitation(s, j, e)
+	}
+}
+
+// mayInvite follows the table of §5.1.1, and allowinvites.
+func (r *room) mayInvite(by standing) bool {
+	return by.aff >= admin || r.set.Invites && by.role.may(invite)
+}
+
+// welcome makes a guest a member where only members enter.
+func (r *room) welcome(c *feature.Ctx, guest jid.JID, by *seat) {
+	if !r.set.MembersOnly || r.affiliation(guest) != none {
+		return
+	}
+	a, most, bare := member, c.Config.Rooms.Affiliated, guest.Bare()
+	r.exclusive(func() {
+		after := map[string]affiliation{bare.String(): a}
+		if r.gone || r.affiliation(bare) != none || r.judgeAll(after, most) != stanza.OK {
+			return
+		}
+		save := r.saveAffiliations(after)
+		if !r.stored {
+			save = nil
+		}
+		r.write(save, func(err error) {
+			if err != nil {
+				r.env.Log.Error("an invited member could not be stored", "room", r.jid.String(), "err", err)
+				return
+			}
+			r.affiliate(bare.String(), a, item{actor: by.nick})
+		})
+	})
+}
+
+func (r *room) sendInvitation(s *stanza.Stanza, to jid.JID, e xml.Elem) {
+	reason := string(e.Child("reason", userSpace).Text())
+	var b xml.Builder
+	b.Reset(nil, stanza.Client).Start("message", "").OptAttr("id", string(s.ID)).
+		Attr("from", r.jid.String()).Attr("to", to.String())
+	b.Start("x", userSpace).Start("invite", "").Attr("from", s.From.String())
+	if reason != "" {
+		b.Start("reason", "").Text(reason).End()
+	}
+	if ct := e.Child("continue", userSpace); ct.OK() {
+		b.Start("continue", "").OptAttr("thread", string(ct.Attr("thread"))).End()
+	}
+	b.End()
+	if r.set.Protected {
+		b.Start("password", "").Text(r.set.Secret).End()
+	}
+	b.End()
+	b.Start("x", inviteSpace).Attr("jid", r.jid.String()).OptAttr("reason", reason)
+	if r.set.Protected {
+		b.Attr("password", r.set.Secret)
+	}
+	r.env.Router.Send(to, b.End().End().Bytes())
+}
+
+// decline takes the answer of who does not want to come to who has invited it
+// (§7.8.2), if that is somebody of this room: the room is nobody's relay.
+func (r *room) decline(c *feature.Ctx, s *stanza.Stanza, e xml.Elem) {
+	to, err := jid.Parse(string(e.Attr("to")))
+	if err != nil {
+		refuse(c, s, stanza.JIDMalformed)
+		return
+	}
+	if o := r.byNick[to.Resource()]; o != nil && to.Bare() == r.jid {
+		to = o.bare
+	}
+	if r.affiliation(to) < member && len(r.of(to.BareString())) == 0 {
+		refuse(c, s, stanza.ItemNotFound)
+		return
+	}
+	var b xml.Builder
+	b.Reset(nil, stanza.Client).Start("message", "").OptAttr("id", string(s.ID)).
+		Attr("from", r.jid.String()).Attr("to", to.String())
+	b.Start("x", userSpace).Start("decline", "").Attr("from", s.From.BareString())
+	if reason := e.Child("reason", userSpace); reason.OK() {
+		b.Start("reason", "").TextBytes(reason.Text()).End()
+	}
+	r.env.Router.Send(to, b.End().End().End().Bytes())
+}
+
+// requestType is the FORM_TYPE of requests for voice.
+const requestType = mucSpace + "#request"
+
+// voice takes a visitor's request for voice to the moderators, and a moderator's
+// consent (§7.13, §8.6).
+func (r *room) voice(c *feature.Ctx, s *stanza.Stanza, f form.Form) {
+	st := r.seats[s.From.String()]
+	allowed, answer := f.Bool("muc#request_allow")
+	switch {
+	case st == nil:
+		refuse(c, s, stanza.NotAcceptable)
+	case st.role == moderator && answer:
+		nick, _ := f.Value("muc#roomnick")
+		if o := r.byNick[nick]; allowed && o != nil && o.role == visitor {
+			r.giveRole(o, participant, item{actor: st.nick})
+		}
+	case st.role != visitor:
+		refuse(c, s, stanza.NotAllowed)
+	default:
+		r.askModerators(st)
+	}
+}
+
+func (r *room) askModerators(st *seat) {
+	var b xml.Builder
+	b.Reset(nil, stanza.Client).Start("message", "").Attr("from", r.jid.String())
+	form.Start(&b, form.Ask, requestType).Title("Request for voice").
+		Field(form.Def{Var: "muc#role", Type: form.ListSingle, Label: "Role", Options: []form.Option{{Label: "Participant", Value: "participant"}}}, "participant").
+		Field(form.Def{Var: "muc#jid", Type: form.JIDSingle, Label: "Address"}, st.jid.String()).
+		Field(form.Def{Var: "muc#roomnick", Type: form.TextSingle, Label: "Nick"}, st.nick).
+		Field(form.Def{Var: "muc#request_allow", Type: form.Boolean, Label: "Give voice?"}, "0").End()
+	r.env.Router.Fan(b.End().Bytes(), func(yield func(string)) {
+		for _, o := range r.list {
+			if o.role == moderator {
+				yieldAll(o, yield)
+			}
+		}
+	})
+}

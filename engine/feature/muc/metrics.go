@@ -1,0 +1,26 @@
+package muc
+
+import "meerkat/engine/metric"
+
+var (
+	roomsLoaded = metric.NewGauge("meerkat_muc_rooms", "Rooms in memory.")
+	occupancy   = metric.NewGauge("meerkat_muc_occupants", "Sessions in rooms.")
+	messages    = metric.NewCounter("meerkat_muc_messages_total", "Messages to rooms that all occupants got.")
+	private     = metric.NewCounter("meerkat_muc_private_messages_total", "Messages from occupant to occupant.")
+	joins       = metric.NewCounter("meerkat_muc_joins_total", "Sessions that entered a room.")
+	created     = metric.NewCounter("meerkat_muc_created_total", "Rooms made.")
+	destroyed   = metric.NewCounter("meerkat_muc_destroyed_total", "Rooms destroyed by an owner.")
+	ghosts      = metric.NewCounter("meerkat_muc_ghosts_total", "Occupants removed because what they were sent came back.")
+	refused     = metric.NewCounter("meerkat_muc_refused_total", "Stanzas to rooms answered with an error.")
+	full        = metric.NewCounterVec("meerkat_muc_full_total",
+		"What was refused because of a limit in section rooms.", "limit", "occupants", "per_user", "affiliated", "subject", "create")
+)
+
+// Limits of full, by number.
+const (
+	fullOccupants = iota
+	fullPerUser
+	fullAffiliated
+	fullSubject
+	fullCreate
+)

@@ -1,0 +1,181 @@
+package muc
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+
+	"meerkat/engine/feature"
+	"meerkat/engine/jid"
+)
+
+// room is a room in memory. All of it is touched on its loop only.
+type room struct {
+	f    *service
+	env  *feature.Env
+	jid  jid.JID
+	set  settings
+	key  [16]byte               // for occupant ids
+	aff  map[string]affiliation // by bare JID; none is not there
+	subj subject
+
+	locked bool // made, not configured yet (XEP-0045 §10.1.3)
+	stored bool // what is in the store is this room
+	gone   bool // destroyed
+
+	byNick map[string]*occupant
+	list   []*occupant // in the order they came
+	seats  map[string]*seat
+	serial uint32 // of the last seat
+	past   history
+
+	pending int      // updates on their way
+	queue   []func() // changes that wait for them
+}
+
+// occupant is somebody in the room under a nick: one user, with one session or
+// several (§7.2.9).
+type occupant struct {
+	standing
+	nick    string
+	jid     jid.JID // of the occupant: room/nick
+	bare    jid.JID // of the user
+	seats   []*seat
+	content []byte // children of the last presence
+	lang    string
+	id      string // XEP-0421
+}
+
+// seat is a session in the room.
+type seat struct {
+	*occupant
+	jid    jid.JID // full, real
+	serial uint32  // tells it from others in ids of IQs
+}
+
+func (f *service) newRoom(e *feature.Env, j jid.JID) *room {
+	r := &room{
+		f: f, env: e, jid: j.Clone(), aff: make(map[string]affiliation),
+		byNick: make(map[string]*occupant), seats: make(map[string]*seat),
+	}
+	f.loops[e.Shard()][r.jid.String()] = r
+	roomsLoaded.Add(e.Shard(), 1)
+	return r
+}
+
+// find returns the room of that address, from the store if it is not here; nil
+// if there is none. Who calls it calls rest afterwards.
+func (f *service) find(e *feature.Env, j jid.JID) *room {
+	if r := f.loops[e.Shard()][j.String()]; r != nil {
+		return r
+	}
+	return f.load(e, j)
+}
+
+// rest lets go of a room that nobody is in: one that lasts stays in the store,
+// another one vanishes (§10.1.3, §4.2).
+func (r *room) rest() {
+	if len(r.list) > 0 || r.pending > 0 || len(r.queue) > 0 {
+		return
+	}
+	rooms := r.f.loops[r.env.Shard()]
+	if rooms[r.jid.String()] != r {
+		return
+	}
+	delete(rooms, r.jid.String())
+	roomsLoaded.Add(r.env.Shard(), -1)
+	if !r.stored {
+		r.f.dir.remove(r.jid.String())
+	}
+	r.gone = true
+}
+
+// affiliation returns what a user is to the room.
+func (r *room) affiliation(bare jid.JID) affiliation { return r.aff[bare.BareString()] }
+
+// standingOf returns what who, a real address, is in the room.
+func (r *room) standingOf(who jid.JID) standing {
+	if st := r.seats[who.String()]; st != nil {
+		return st.standing
+	}
+	return standing{noRole, r.affiliation(who)}
+}
+
+// occupantID is the same for a user as long as there is the room, and tells
+// nobody who it is (XEP-0421 §3.1).
+func (r *room) occupantID(bare jid.JID) string {
+	h := hmac.New(sha256.New, r.key[:])
+	h.Write([]byte(bare.BareString()))
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18])
+}
+
+// add seats a session, as the occupant o, which may be new.
+func (r *room) add(o *occupant, full jid.JID) *seat {
+	if len(o.seats) == 0 {
+		r.list = append(r.list, o)
+		r.byNick[o.nick] = o
+	}
+	r.serial++
+	st := &seat{occupant: o, jid: full.Clone(), serial: r.serial}
+	o.seats = append(o.seats, st)
+	r.seats[st.jid.String()] = st
+	occupancy.Add(r.env.Shard(), 1)
+	joins.Add(r.env.Shard(), 1)
+	return st
+}
+
+// drop takes one session out, and its occupant with the last one.
+func (r *room) drop(st *seat) {
+	o := st.occupant
+	for i := range o.seats {
+		if o.seats[i] == st {
+			o.seats = append(o.seats[:i], o.seats[i+1:]...)
+			break
+		}
+	}
+	delete(r.seats, st.jid.String())
+	occupancy.Add(r.env.Shard(), -1)
+	if len(o.seats) == 0 {
+		r.forget(o)
+	}
+}
+
+func (r *room) forget(o *occupant) {
+	delete(r.byNick, o.nick)
+	for i := range r.list {
+		if r.list[i] == o {
+			r.list = append(r.list[:i], r.list[i+1:]...)
+			return
+		}
+	}
+}
+
+// of yields the occupants that a user is.
+func (r *room) of(bare string) (list []*occupant) {
+	for _, o := range r.list {
+		if o.bare.String() == bare {
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+// exclusive runs fn once no change is on its way, so that it judges by what is
+// stored. fn has to look at gone.
+func (r *room) exclusive(fn func()) {
+	if r.pending > 0 {
+		r.queue = append(r.queue, fn)
+		return
+	}
+	fn()
+}
+
+// next runs what waited.
+func (r *room) next() {
+	for r.pending == 0 && len(r.queue) > 0 {
+		fn := r.queue[0]
+		r.queue = r.queue[1:]
+		fn()
+	}
+	r.rest()
+}

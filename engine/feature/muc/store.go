@@ -1,0 +1,175 @@
+package muc
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"strings"
+
+	"meerkat/engine/feature"
+	"meerkat/engine/jid"
+	"meerkat/store"
+)
+
+// What lasts of a room, by its address: record in JSON; affiliations by bare JID,
+// one byte each. roomsOf has the rooms that a user owns, by the user's bare JID.
+var (
+	records      = store.NewDoc("room")
+	affiliations = store.NewMap("room-affiliation")
+	roomsOf      = store.NewMap("rooms-owned")
+)
+
+// record is what is stored of a room besides affiliations.
+type record struct {
+	Settings settings `json:"settings"`
+	Key      []byte   `json:"key"`
+	Subject  subject  `json:"subject"`
+}
+
+// load makes the stored room of that address one in memory.
+func (f *service) load(e *feature.Env, j jid.JID) (r *room) {
+	e.View(func(tx *store.Tx) {
+		v := records.Get(tx, j.String())
+		if v == nil {
+			return
+		}
+		var rec record
+		if err := json.Unmarshal(v, &rec); err != nil {
+			e.Log.Error("a stored room cannot be read", "room", j.String(), "err", err)
+			return
+		}
+		r = f.newRoom(e, j)
+		r.stored, r.set, r.subj = true, rec.Settings, rec.Subject
+		copy(r.key[:], rec.Key)
+		_ = affiliations.Each(tx, r.jid.String(), func(bare string, v []byte) error {
+			if len(v) == 1 {
+				r.aff[bare] = affiliation(int8(v[0]))
+			}
+			return nil
+		})
+	})
+	return r
+}
+
+// newKey is for a new room.
+func newKey() (k [16]byte) {
+	rand.Read(k[:]) // never fails
+	return k
+}
+
+// write stores what fn writes and calls done after the commit; at once if fn is
+// nil. Meanwhile other changes wait.
+func (r *room) write(fn func(tx *store.Tx) error, done func(err error)) {
+	if fn == nil {
+		done(nil)
+		return
+	}
+	r.pending++
+	r.env.Update(fn, func(err error) {
+		r.pending--
+		done(err)
+		r.next()
+	})
+}
+
+// saveRecord returns what stores the room with these settings and subject.
+func (r *room) saveRecord(set settings, subj subject) func(tx *store.Tx) error {
+	v, err := json.Marshal(record{set, r.key[:], subj})
+	name := r.jid.String()
+	return func(tx *store.Tx) error {
+		if err != nil {
+			return err
+		}
+		return records.Put(tx, name, v)
+	}
+}
+
+// saveAffiliations returns what stores these, as far as they are of a room.
+func (r *room) saveAffiliations(changed map[string]affiliation) func(tx *store.Tx) error {
+	name := r.jid.String()
+	return func(tx *store.Tx) error {
+		for bare, a := range changed {
+			if err := putAffiliation(tx, name, bare, a); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func putAffiliation(tx *store.Tx, room, bare string, a affiliation) (err error) {
+	if a == owner {
+		err = roomsOf.Put(tx, bare, room, nil)
+	} else {
+		err = roomsOf.Delete(tx, bare, room)
+	}
+	switch {
+	case err != nil:
+		return err
+	case a == none:
+		return affiliations.Delete(tx, room, bare)
+	}
+	return affiliations.Put(tx, room, bare, []byte{byte(a)})
+}
+
+// erase removes all that is stored of the room.
+func (r *room) erase() func(tx *store.Tx) error {
+	name := r.jid.String()
+	return func(tx *store.Tx) error {
+		owners := []string{}
+		_ = affiliations.Each(tx, name, func(bare string, v []byte) error {
+			if len(v) == 1 && affiliation(int8(v[0])) == owner {
+				owners = append(owners, bare)
+			}
+			return nil
+		})
+		for _, o := range owners {
+			if err := roomsOf.Delete(tx, o, name); err != nil {
+				return err
+			}
+		}
+		if err := affiliations.DeleteAll(tx, name); err != nil {
+			return err
+		}
+		return records.Delete(tx, name)
+	}
+}
+
+// entry is a line of a list of rooms.
+type entry struct{ jid, name string }
+
+// publicRooms lists the stored rooms of a host that may be listed.
+func publicRooms(tx *store.Tx, host string) (list []entry) {
+	_ = records.Each(tx, func(name string, v []byte) error {
+		var rec struct {
+			Settings struct {
+				Name   string `json:"name"`
+				Public bool   `json:"public"`
+			} `json:"settings"`
+		}
+		if !strings.HasSuffix(name, "@"+host) || json.Unmarshal(v, &rec) != nil || !rec.Settings.Public {
+			return nil
+		}
+		list = append(list, entry{name, rec.Settings.Name})
+		return nil
+	})
+	return list
+}
+
+// save stores the whole of a room that begins to last.
+func (r *room) save(set settings, subj subject, all map[string]affiliation) func(tx *store.Tx) error {
+	doc, people := r.saveRecord(set, subj), r.saveAffiliations(all)
+	return func(tx *store.Tx) error {
+		if err := doc(tx); err != nil {
+			return err
+		}
+		return people(tx)
+	}
+}
+
+func copyOf(m map[string]affiliation) map[string]affiliation {
+	c := make(map[string]affiliation, len(m))
+	for k, v := range m {
+		c[k] = v
+	}
+	return c
+}

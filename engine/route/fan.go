@@ -1,0 +1,151 @@
+package route
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"meerkat/engine/feature"
+	"meerkat/engine/jid"
+	"meerkat/engine/loop"
+	"meerkat/engine/stanza"
+	"meerkat/xml"
+)
+
+// fanTurn bounds the targets that a loop serves in one turn, so that nobody
+// waits for a very large room. At 5 µs a target it is 5 ms.
+const fanTurn = 1000
+
+// fans are packets that have not reached all of their targets yet. What comes
+// for a room meanwhile waits behind them.
+type fans struct {
+	waiting []*loop.Packet
+	at      int // bytes of the first one's X that are dealt with
+}
+
+// Fan sends b, a message or presence with from and without to, to many full
+// JIDs. See feature.Router. A packet's X is a list of targets: length (2 bytes,
+// big endian), full JID.
+func (r *Router) Fan(b []byte, each func(yield func(full string))) {
+	packets := r.fanned[:0]
+	for range r.routers {
+		packets = append(packets, nil)
+	}
+	each(func(full string) {
+		bare, _, _ := cutFull(full)
+		i := r.loops.For(bare).Index
+		if packets[i] == nil {
+			packets[i] = loop.NewPacket()
+			packets[i].Kind = kindFan
+			packets[i].B = append(packets[i].B[:0], b...)
+		}
+		packets[i].X = binary.BigEndian.AppendUint16(packets[i].X, uint16(len(full)))
+		packets[i].X = append(packets[i].X, full...)
+	})
+	r.fanned = nil // posting to this very loop may fan again
+	for i, p := range packets {
+		if p != nil {
+			r.post(r.routers[i], p)
+		}
+	}
+	clear(packets)
+	r.fanned = packets
+}
+
+// cutFull cuts a prepared address at its first slash, which ends the domain.
+func cutFull(full string) (bare, resource string, ok bool) {
+	for i := range len(full) {
+		if full[i] == '/' {
+			return full[:i], full[i+1:], true
+		}
+	}
+	return full, "", false
+}
+
+// handleFan takes p over, behind those that are not done yet.
+func (r *Router) handleFan(p *loop.Packet) {
+	p.Retain()
+	r.fans.waiting = append(r.fans.waiting, p)
+	if len(r.fans.waiting) == 1 {
+		r.serveFans()
+	}
+}
+
+// serveFans serves as many targets as a turn may, and asks for another turn if
+// some are left.
+func (r *Router) serveFans() {
+	f := &r.fans
+	for budget := fanTurn; len(f.waiting) > 0; {
+		p := f.waiting[0]
+		if f.at, budget = r.serveFan(p, f.at, budget); f.at < len(p.X) {
+			r.env.Loop.Post(func() { r.Run(r.serveFans) })
+			return
+		}
+		p.Release()
+		f.waiting[0] = nil
+		f.waiting, f.at = f.waiting[1:], 0
+	}
+	f.waiting = nil
+}
+
+// serveFan serves targets of p from byte at on, and returns how far it came and
+// what is left of the budget.
+func (r *Router) serveFan(p *loop.Packet, at, budget int) (int, int) {
+	var doc xml.Doc
+	var s stanza.Stanza
+	e, err := doc.Parse(p.B, stanza.Client)
+	if err != nil || s.Read(e) != stanza.OK {
+		r.env.Log.Error("a fanned stanza does not parse", "err", err, "bytes", len(p.B))
+		return len(p.X), budget
+	}
+	if s.From, err = jid.View(e.Attr("from")); err != nil {
+		return len(p.X), budget
+	}
+	head := bytes.IndexByte(p.B, ' ') // behind the name; there is a from
+	for at < len(p.X) && budget > 0 {
+		n := int(binary.BigEndian.Uint16(p.X[at:]))
+		full := p.X[at+2 : at+2+n]
+		to, err := jid.View(full)
+		at, budget = at+2+n, budget-1
+		if err == nil {
+			s.To = to
+			r.hand(&s, full, p.B, head)
+		}
+	}
+	return at, budget
+}
+
+// hand writes b, which is s without its address, to the session it is for. Who
+// is gone is told to the sender, so that it stops.
+func (r *Router) hand(s *stanza.Stanza, full, b []byte, head int) {
+	c := &r.in
+	c.Session, c.Account = nil, r.env.Accounts.Get(s.To.BareString())
+	to := find(c.Account, s.To)
+	if to == nil {
+		r.ghost(s)
+		return
+	}
+	c.Owner = c.Account.JID
+	if run(r.FilterIn, c, s) == feature.Done {
+		return
+	}
+	out := append(c.Scratch(), b[:head]...)
+	out = append(out, " to='"...)
+	out = xml.AppendEscapedAttr(out, full)
+	out = append(append(out, '\''), b[head:]...)
+	to.Sink.Write(out)
+	c.Keep(out)
+	delivered.Add(c.Shard(), int(s.Kind)-1, 1)
+}
+
+// ghost answers what nobody took with unavailable presence.
+func (r *Router) ghost(s *stanza.Stanza) {
+	if s.Kind == stanza.Presence && s.Type != stanza.Available {
+		return
+	}
+	var b xml.Builder
+	p := loop.NewPacket()
+	p.Kind = kindStanza
+	p.B = b.Reset(p.B[:0], stanza.Client).Start("presence", "").Attr("type", "unavailable").
+		Attr("from", s.To.String()).Attr("to", s.From.BareString()).End().Bytes()
+	r.dispatch(s.From, p, false)
+}
