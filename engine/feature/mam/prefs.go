@@ -28,6 +28,16 @@ var refused = metric.NewCounter("meerkat_archive_prefs_refused_total",
 type prefs struct {
 	def           string // always, roster, never; "" is the server's
 	always, never []string
+
+	peers [4]peer // asked for lately
+	next  uint8   // of peers, to be forgotten
+}
+
+// peer is what the roster said of somebody.
+type peer struct {
+	bare   string
+	at     uint64 // Env.Rosters then
+	listed bool
 }
 
 // loadPrefs loads owner's preferences.
@@ -74,18 +84,18 @@ func (f *Feature) prefsOf(c *feature.Ctx) *prefs {
 
 // want reports whether messages with peer are archived (XEP-0441 §2.3). Where
 // both lists match, never wins.
-func (p *prefs) want(c *feature.Ctx, peer jid.JID) bool {
+func (p *prefs) want(c *feature.Ctx, who jid.JID) bool {
 	switch {
-	case matches(p.never, peer):
+	case matches(p.never, who):
 		return false
-	case matches(p.always, peer):
+	case matches(p.always, who):
 		return true
 	}
 	switch p.defaultOf(c) {
 	case "never":
 		return false
 	case "roster":
-		return inRoster(c, peer)
+		return p.inRoster(c, who)
 	}
 	return true
 }
@@ -102,11 +112,21 @@ func matches(list []string, peer jid.JID) bool {
 	return len(list) > 0 && (slices.Contains(list, peer.BareString()) || slices.Contains(list, peer.String()))
 }
 
-func inRoster(c *feature.Ctx, peer jid.JID) (yes bool) {
+// inRoster reports whether who is a contact. The last few answers are kept: a
+// conversation asks for each of its messages.
+func (p *prefs) inRoster(c *feature.Ctx, who jid.JID) (yes bool) {
+	bare := who.BareString()
+	for i := range p.peers {
+		if k := &p.peers[i]; k.bare == bare && k.at == c.Rosters {
+			return k.listed
+		}
+	}
 	c.View(func(tx *store.Tx) {
-		it, found := roster.Load(tx, c.Owner.String()).Find(peer.BareString())
+		it, found := roster.Load(tx, c.Owner.String()).Find(bare)
 		yes = found && it.State&roster.Listed != 0
 	})
+	p.peers[p.next] = peer{strings.Clone(bare), c.Rosters, yes}
+	p.next = (p.next + 1) % uint8(len(p.peers))
 	return yes
 }
 

@@ -62,6 +62,7 @@ func newWorld(t testing.TB, loops int, enabled bool, users ...string) *world {
 	t.Cleanup(func() { st.Close() })
 	w := &world{t: t, group: loop.NewManual(loops, time.Unix(1.6e9, 0)), store: st}
 	cfg := config.Default()
+	cfg.Archive.Default = "always"
 	cfg.Archive.Enabled = enabled
 	var flags account.Flags
 	kept, off := offline.New(&flags, loops)
