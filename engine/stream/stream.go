@@ -65,7 +65,7 @@ func (s *Stream) Opened(w *wire.Conn) {
 // first, or the turn's share is used up (rule of fairness).
 func (s *Stream) Bytes(w *wire.Conn, in []byte) int {
 	n := 0
-	for left := s.at.sh.Config.Limits.StanzasPerTurn; n < len(in) && s.flags&(held|busy) == 0; left-- {
+	for left := s.at.sh.Config.Limits.StanzasPerTurn; n < len(in) && s.flags&(held|busy) == 0 && !w.Blocked(); left-- {
 		if s.phase == ended {
 			return len(in)
 		}

@@ -15,8 +15,8 @@ type Upper interface {
 	Opened(w *Conn)
 	// Bytes gives XML bytes in clear, borrowed until it returns, and is told
 	// how many were taken. Fewer than all may be only after Pause, StartTLS,
-	// Move, Close, Abort or Yield. What is left is kept and given again, or
-	// dropped after StartTLS, Close and Abort.
+	// Move, Close, Abort or Yield, or if the Conn is Blocked. What is left is
+	// kept and given again, or dropped after StartTLS, Close and Abort.
 	Bytes(w *Conn, in []byte) (n int)
 	// Flush comes at the end of a turn in which something was written, before
 	// it leaves: the last chance to append.

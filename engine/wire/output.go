@@ -68,6 +68,10 @@ func (w *Conn) notify() {
 	}
 }
 
+// Blocked reports that so much output waits for the client that its own input
+// does: Upper takes no more of it, even amid Bytes, and gets the rest later.
+func (w *Conn) Blocked() bool { return w.stop&pressed != 0 }
+
 // relieve judges the backlog: much of it stops this client's own input, too
 // much or no progress ends it.
 func (w *Conn) relieve() {
