@@ -22,7 +22,9 @@ const (
 	inAsk    = inSqb2 + 1  // behind "<?"; the three states from here read "xml"
 	inDecl   = inAsk + 3   // behind "<?xml"
 	nStates  = 32          // a power of two: an index needs no test
-	inHeader = nStates - 1 // no state of the framer: a header is awaited
+	inHeader = nStates - 3 // no states of the framer: in a header, outside of values
+	inHeadA  = nStates - 2 // in its values
+	inHeadQ  = nStates - 1
 
 	actOpen   = 0x80 // the byte ends a start-tag
 	actEmpty  = 0x40 // the byte ends an empty-element tag
@@ -46,7 +48,9 @@ func makeSteps() (t [nStates][256]uint8) {
 	for _, s := range []int{inText, inTag, inSlash, inApos, inQuot, inEnd} {
 		t[s]['<'] = actRefuse
 	}
-	set(inHeader, actRefuse)
+	for _, s := range []int{inHeader, inHeadA, inHeadQ} {
+		set(s, actRefuse)
+	}
 	t[inText]['<'] = inLess
 	set(inLess, inTag)
 	t[inLess]['/'], t[inLess]['!'], t[inLess]['?'] = inEnd, inBang, inAsk
@@ -134,4 +138,24 @@ func (s *State) refuse(state, c uint8) Error {
 		return Restricted
 	}
 	return NotWellFormed
+}
+
+// endsHeader tells whether in, which goes on with a header, has a '>' outside of
+// values.
+func (s *State) endsHeader(in []byte) bool {
+	ends := false
+	for _, c := range in {
+		switch {
+		case s.frame == inHeadA && c == '\'', s.frame == inHeadQ && c == '"':
+			s.frame = inHeader
+		case s.frame != inHeader:
+		case c == '\'':
+			s.frame = inHeadA
+		case c == '"':
+			s.frame = inHeadQ
+		case c == '>':
+			ends = true
+		}
+	}
+	return ends
 }

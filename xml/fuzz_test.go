@@ -63,8 +63,17 @@ func agree(end, end2 int, err, err2 Error) bool {
 // All have to agree.
 func FuzzFeed(f *testing.F) {
 	seeds(f, func(b []byte) { f.Add(b, uint16(3)) })
-	f.Fuzz(func(t *testing.T, data []byte, cut uint16) { checkFeed(t, data, int(cut)) })
+	shapes(func(b []byte) { f.Add(b, asShape|uint16(b[0])) })
+	f.Fuzz(func(t *testing.T, data []byte, cut uint16) {
+		if cut&asShape != 0 {
+			data = shaped(data)
+		}
+		checkFeed(t, data, int(cut))
+	})
 }
+
+// asShape is the bit of cut that makes FuzzFeed shape a stanza of its data.
+const asShape = 1 << 15
 
 var fuzzLimits = Limits{Bytes: 20_000, Header: 4096, Depth: 32, Attrs: 12, Elems: 200}
 

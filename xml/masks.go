@@ -98,6 +98,7 @@ func sealRow(row unsafe.Pointer, off int, tail uint64) {
 // find returns the first position from q on whose bit in the row is set, at
 // most the input's length. q is at most that.
 func (m *masks) find(in unsafe.Pointer, row, q int) int {
+	m.reach(in, q)
 	for {
 		for q < m.done {
 			if x := bitsAt(m.rows[row], q); x != 0 {

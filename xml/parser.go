@@ -1,6 +1,9 @@
 package xml
 
-import "bytes"
+import (
+	"bytes"
+	"math/bits"
+)
 
 // Parser parses the streams of one event loop. It holds the buffers, the tape
 // and what is unfinished of all its connections. It is not for concurrent use.
@@ -301,16 +304,18 @@ func (p *Parser) open(s *State, in []byte, lim *Limits) (Kind, Elem, int, error)
 		return Header, Elem{t, 0}, n, nil
 	case errMore:
 		s.frame = inHeader
+		s.endsHeader(in)
 		return p.keep(s, in)
 	}
 	return p.fail(s, err)
 }
 
 // resumeOpen goes on with a header. It is read anew only when a byte came that
-// can end it, or while it is short.
+// can end it, while it is short, and when it has become twice as long.
 func (p *Parser) resumeOpen(s *State, in []byte, lim *Limits) (Kind, Elem, int, error) {
 	held := int(s.held)
-	if held > 64 && held+len(in) <= lim.Header && bytes.IndexByte(in, '>') < 0 {
+	longer := bits.Len(uint(held)) != bits.Len(uint(held+len(in)))
+	if !s.endsHeader(in) && !longer && held > 64 && held+len(in) <= lim.Header {
 		return p.keep(s, in)
 	}
 	p.whole = append(append(p.whole[:0], p.parts.of(s)...), in...)
