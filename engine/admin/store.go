@@ -10,6 +10,7 @@ import (
 
 // ShowStore makes the numbers of s metrics. The store itself knows of none.
 func ShowStore(s *store.Store) {
+	showArchive(s.Archive())
 	stats := once(s.Stats)
 	for _, c := range []struct {
 		name, help string
@@ -37,6 +38,37 @@ func ShowStore(s *store.Store) {
 		func() store.Histogram { return stats().CommitUpdates })
 }
 
+// showArchive makes the numbers of the archive metrics.
+func showArchive(a *store.Archive) {
+	stats := once(a.Stats)
+	for _, c := range []struct {
+		name, help string
+		of         func(store.ArchiveStats) uint64
+	}{
+		{"meerkat_archive_rows_total", "Rows written to the archive.", func(s store.ArchiveStats) uint64 { return s.Rows }},
+		{"meerkat_archive_written_bytes_total", "Bytes written to the archive's logs.", func(s store.ArchiveStats) uint64 { return s.Bytes }},
+		{"meerkat_archive_index_flushes_total", "Index files written.", func(s store.ArchiveStats) uint64 { return s.Flushes }},
+		{"meerkat_archive_index_merges_total", "Index files made of several.", func(s store.ArchiveStats) uint64 { return s.Merges }},
+		{"meerkat_archive_index_errors_total", "Index files that could not be written; they are tried again.", func(s store.ArchiveStats) uint64 { return s.IndexErrors }},
+		{"meerkat_archive_erased_total", "Owners whose rows have been overwritten.", func(s store.ArchiveStats) uint64 { return s.Erased }},
+		{"meerkat_archive_months_removed_total", "Months removed because they were over.", func(s store.ArchiveStats) uint64 { return s.Dropped }},
+	} {
+		metric.NewCounterFunc(c.name, c.help, func() float64 { return float64(c.of(stats())) })
+	}
+	for _, g := range []struct {
+		name, help string
+		of         func(store.ArchiveStats) int64
+	}{
+		{"meerkat_archive_months", "Logs of the archive, one a month and retention.", func(s store.ArchiveStats) int64 { return int64(s.Months) }},
+		{"meerkat_archive_index_files", "Index files.", func(s store.ArchiveStats) int64 { return int64(s.Runs) }},
+		{"meerkat_archive_unindexed_rows", "Rows whose index is in memory only; Open reads them again.", func(s store.ArchiveStats) int64 { return int64(s.Unindexed) }},
+		{"meerkat_archive_log_bytes", "Size of the archive's logs.", func(s store.ArchiveStats) int64 { return s.LogBytes }},
+		{"meerkat_archive_index_bytes", "Size of its index files.", func(s store.ArchiveStats) int64 { return s.IndexBytes }},
+	} {
+		metric.NewGaugeFunc(g.name, g.help, func() float64 { return float64(g.of(stats())) })
+	}
+}
+
 func showHistogram(name, help string, of func() store.Histogram) {
 	metric.NewHistogramFunc(name, help, of().Bounds, func() ([]uint64, float64) {
 		h := of()
@@ -45,11 +77,11 @@ func showHistogram(name, help string, of func() store.Histogram) {
 }
 
 // once spares the store: the metrics of one scrape come from one look at it.
-func once(look func() store.Stats) func() store.Stats {
+func once[T any](look func() T) func() T {
 	var mu sync.Mutex
-	var last store.Stats
+	var last T
 	var at time.Time
-	return func() store.Stats {
+	return func() T {
 		mu.Lock()
 		defer mu.Unlock()
 		if now := time.Now(); now.Sub(at) > 100*time.Millisecond {
