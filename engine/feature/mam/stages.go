@@ -29,6 +29,7 @@ func (f *Feature) outbound(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 	case archive:
 		w.add(c, s, s.To, wait)
 		c.Session.Unsettled |= 1 << (c.Shard() & 63)
+		w.slow(c.Session)
 	case wait && w.lines[owner] != nil:
 		w.follow(c, s, sent)
 	case wait:

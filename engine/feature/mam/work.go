@@ -18,6 +18,8 @@ var (
 		"Messages written to archives; one between two of our users counts twice.")
 	unarchived = metric.NewCounter("meerkat_archive_failed_total",
 		"Messages that could not be written to an archive, and went on without an id.")
+	slowed = metric.NewCounter("meerkat_archive_slowed_total",
+		"Times that a session was not read from because the disk does not keep up.")
 	waiting = metric.NewGauge("meerkat_archive_waiting",
 		"Stanzas that wait for their own commit or for a message's before them.")
 )
@@ -33,6 +35,7 @@ type work struct {
 
 	batch   *batch
 	posted  bool
+	pending int  // bytes on their way to the disk
 	failing bool // the last update was not stored, and that was told
 	tail    []byte
 	// For use again: a message costs no memory.
@@ -48,8 +51,10 @@ type work struct {
 type batch struct {
 	pools  []pool
 	held   []*held
-	stored []func() // of Env.Collected
+	stored []func()           // of Env.Collected
+	paused []*account.Session // that read on when it is stored
 	n      int
+	bytes  int
 }
 
 type pool struct {
@@ -105,14 +110,32 @@ func (w *work) add(c *feature.Ctx, s *stanza.Stanza, peer jid.JID, hold bool) {
 	if err := rows.Add(owner, seq, store.Tag(peer.BareString()), bytes); err != nil {
 		w.env.Log.Error("a message cannot be archived", "err", err) // the limits of stanzas keep it from happening
 	}
+	b.n++
+	b.bytes += len(bytes)
+	w.pending += len(bytes)
 	if !hold {
 		c.Keep(bytes)
 	}
-	b.n++
 	w.later(b)
 	if rows.Bytes() >= maxRows {
 		w.issue()
 	}
+}
+
+// maxPending is from how many bytes on that wait for the disk a loop reads no more
+// messages from who sends them. Tests make it smaller.
+var maxPending = 32 << 20
+
+// slow stops reading from a session while the disk does not keep up.
+func (w *work) slow(s *account.Session) {
+	if w.pending < maxPending {
+		return
+	}
+	b := w.open()
+	b.paused = append(b.paused, s)
+	w.later(b)
+	s.Hold()
+	slowed.Add(w.env.Shard(), 1)
 }
 
 // maxRows is from how many bytes on a batch does not wait for the turn's end.
@@ -247,6 +270,10 @@ func (w *work) done(b *batch, err error) {
 	}
 	w.failing = err != nil
 	w.keep(b)
+	w.pending -= b.bytes
+	for _, s := range b.paused {
+		s.Release()
+	}
 	for _, h := range b.held {
 		h.ready, h.failed = true, err != nil
 	}

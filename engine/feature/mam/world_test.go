@@ -29,6 +29,8 @@ type sink struct {
 	got   []string
 	quiet bool
 	n     int
+
+	paused int
 }
 
 func (s *sink) Write(b []byte) {
@@ -37,8 +39,8 @@ func (s *sink) Write(b []byte) {
 		s.got = append(s.got, string(b))
 	}
 }
-func (s *sink) Pause()                  {}
-func (s *sink) Resume()                 {}
+func (s *sink) Pause()                  { s.paused++ }
+func (s *sink) Resume()                 { s.paused-- }
 func (s *sink) Kick(string, string)     {}
 func (s *sink) Sent(done func(ok bool)) { done(true) }
 
@@ -177,6 +179,31 @@ func TestMessagesGoOnWithoutADisk(t *testing.T) {
 	}
 	if n := len(w.f.loops[0].lines) + len(w.f.loops[1].lines); n != 0 {
 		t.Errorf("%d accounts still wait", n)
+	}
+}
+
+// While the disk does not keep up nothing more is read from who sends.
+func TestSendersWaitForASlowDisk(t *testing.T) {
+	defer func(n int) { maxPending = n }(maxPending)
+	maxPending = 10_000
+	w := newWorld(t, 2, true, "romeo@test", "juliet@test")
+	romeo, out := w.login("romeo@test/desk")
+	_, juliet := w.login("juliet@test/balcony")
+	sent := 0
+	for ; out.paused == 0 && sent < 200; sent++ {
+		w.handle(romeo, "<message to='juliet@test/balcony' type='chat'><body>"+strings.Repeat("x", 300)+"</body></message>")
+	}
+	if sent < 10 || sent > 40 {
+		t.Errorf("the sender waits after %d messages of 450 bytes, want about 22", sent)
+	}
+	w.settle()
+	if out.paused != 0 || len(juliet.got) != sent {
+		t.Errorf("when all is stored the sender is paused %d times, and %d of %d messages have come", out.paused, len(juliet.got), sent)
+	}
+	for _, l := range w.f.loops {
+		if l.pending != 0 {
+			t.Errorf("%d bytes are counted as pending", l.pending)
+		}
 	}
 }
 
