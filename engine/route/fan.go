@@ -20,6 +20,8 @@ const fanTurn = 1000
 type fans struct {
 	waiting []*loop.Packet
 	at      int // bytes of the first one's X that are dealt with
+	doc     xml.Doc
+	s       stanza.Stanza // the first one's, once it has been begun
 }
 
 // Fan sends b, a message or presence with from and without to, to many full
@@ -90,16 +92,10 @@ func (r *Router) serveFans() {
 // serveFan serves targets of p from byte at on, and returns how far it came and
 // what is left of the budget.
 func (r *Router) serveFan(p *loop.Packet, at, budget int) (int, int) {
-	var doc xml.Doc
-	var s stanza.Stanza
-	e, err := doc.Parse(p.B, stanza.Client)
-	if err != nil || s.Read(e) != stanza.OK {
-		r.env.Log.Error("a fanned stanza does not parse", "err", err, "bytes", len(p.B))
+	if at == 0 && !r.readFan(p.B) {
 		return len(p.X), budget
 	}
-	if s.From, err = jid.View(e.Attr("from")); err != nil {
-		return len(p.X), budget
-	}
+	s := &r.fans.s
 	head := bytes.IndexByte(p.B, ' ') // behind the name; there is a from
 	for at < len(p.X) && budget > 0 {
 		n := int(binary.BigEndian.Uint16(p.X[at:]))
@@ -108,10 +104,21 @@ func (r *Router) serveFan(p *loop.Packet, at, budget int) (int, int) {
 		at, budget = at+2+n, budget-1
 		if err == nil {
 			s.To = to
-			r.hand(&s, full, p.B, head)
+			r.hand(s, full, p.B, head)
 		}
 	}
 	return at, budget
+}
+
+// readFan parses a stanza that one of our own routers has fanned.
+func (r *Router) readFan(b []byte) bool {
+	e, err := r.fans.doc.Parse(b, stanza.Client)
+	if err != nil || r.fans.s.Read(e) != stanza.OK {
+		r.env.Log.Error("a fanned stanza does not parse", "err", err, "bytes", len(b))
+		return false
+	}
+	r.fans.s.From, err = jid.View(e.Attr("from"))
+	return err == nil
 }
 
 // hand writes b, which is s without its address, to the session it is for. Who

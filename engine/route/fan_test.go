@@ -1,0 +1,121 @@
+package route
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"meerkat/engine/feature"
+	"meerkat/engine/jid"
+	"meerkat/engine/stanza"
+)
+
+// crowd logs n users in, each on the loop of its name.
+func (w *world) crowd(n int) (names []string, sinks []*sink) {
+	for i := range n {
+		name := fmt.Sprintf("user%d@test/x", i)
+		_, out := w.login(name, "")
+		names, sinks = append(names, name), append(sinks, out)
+	}
+	return names, sinks
+}
+
+func (w *world) fan(from string, b string, names []string) {
+	r := w.router(from)
+	r.Run(func() {
+		r.Fan([]byte(b), func(yield func(string)) {
+			for _, n := range names {
+				yield(n)
+			}
+		})
+	})
+}
+
+// A room larger than a turn: everybody gets everything, in order, and a loop
+// serves others in between.
+func TestFanOfManyIsCutIntoTurns(t *testing.T) {
+	w := newWorld(t, 1, nil)
+	names, sinks := w.crowd(2*fanTurn + 500)
+	w.fan("r@rooms.test", "<message from='r@rooms.test/a' type='groupchat'><body>1</body></message>", names)
+	w.fan("r@rooms.test", "<message from='r@rooms.test/a' type='groupchat'><body>2</body></message>", names[len(names)-1:])
+	reached := func() (n int) {
+		for _, s := range sinks {
+			n += min(s.n, 1)
+		}
+		return n
+	}
+	if got := reached(); got != fanTurn {
+		t.Errorf("at once %d are served, want %d", got, fanTurn)
+	}
+	between := 0
+	w.group.At(0).Post(func() { between = reached() })
+	w.group.Turn()
+	if between != 2*fanTurn {
+		t.Errorf("%d had been served when others had their turn, want %d", between, 2*fanTurn)
+	}
+	for i, s := range sinks[:len(sinks)-1] {
+		want := "<message to='" + names[i] + "' from='r@rooms.test/a' type='groupchat'><body>1</body></message>"
+		if len(s.got) != 1 || s.got[0] != want {
+			t.Fatalf("%s got %q, want %q", names[i], s.got, want)
+		}
+	}
+	last := sinks[len(sinks)-1].got
+	if len(last) != 2 || !strings.Contains(last[0], ">1<") || !strings.Contains(last[1], ">2<") {
+		t.Errorf("the last one got %q, want 1 and then 2", last)
+	}
+}
+
+// Who is gone is told to the room; the addresses are escaped; a filter that
+// refuses is heeded.
+func TestFanTellsOfGhosts(t *testing.T) {
+	var heard []string
+	w := newWorld(t, 2, func(p *Plan) {
+		p.services["rooms.test"] = func(c *feature.Ctx, s *stanza.Stanza) {
+			heard = append(heard, s.Kind.String()+" "+s.Type.String()+" "+s.From.String()+" "+s.To.String())
+		}
+		p.FilterIn = []feature.Stage{func(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
+			if s.To.Local() == "deaf" {
+				return feature.Done
+			}
+			return feature.Continue
+		}}
+	})
+	_, odd := w.login("romeo@test/it's <me>", "")
+	_, deaf := w.login("deaf@test/x", "")
+	targets := []string{"romeo@test/it's <me>", "romeo@test/gone", "nobody@test/x", "deaf@test/x"}
+	w.fan("r@rooms.test", "<message from='r@rooms.test/a' type='groupchat'><body>1</body></message>", targets)
+	w.fan("r@rooms.test", "<presence from='r@rooms.test/a' type='unavailable'/>", targets[1:2])
+	for range 4 {
+		w.group.Turn()
+	}
+	e, err := w.docs[0].Parse([]byte(odd.got[0]), stanza.Client)
+	if to, _ := jid.View(e.Attr("to")); err != nil || to.String() != targets[0] {
+		t.Errorf("got %q: %v", odd.got, err)
+	}
+	if deaf.n != 0 {
+		t.Errorf("what the filter refuses arrives: %q", deaf.got)
+	}
+	slices.Sort(heard)
+	want := []string{"presence unavailable nobody@test/x r@rooms.test", "presence unavailable romeo@test/gone r@rooms.test"}
+	if !slices.Equal(heard, want) {
+		t.Errorf("the room hears %q, want %q", heard, want)
+	}
+}
+
+// BenchmarkFan500 is a message of 100 bytes to a room of 500.
+func BenchmarkFan500(b *testing.B) {
+	w := newWorld(b, 2, nil)
+	names, sinks := w.crowd(500)
+	for _, s := range sinks {
+		s.quiet = true
+	}
+	body := "<message from='r@rooms.test/a' type='groupchat' id='m1'><body>" + strings.Repeat("x", 100) + "</body></message>"
+	b.ReportAllocs()
+	for b.Loop() {
+		w.fan("r@rooms.test", body, names)
+		w.group.Turn()
+		w.group.Turn()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/500, "ns/delivery")
+}
