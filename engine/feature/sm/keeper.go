@@ -190,9 +190,10 @@ func (k *keeper) answer() {
 	}, k.env.Router)
 }
 
-// say writes a nonza with a count, if somebody is there to hear it.
+// say writes a nonza with a count, if somebody is there to hear it. A stream that
+// has yet to be resumed has not asked.
 func (k *keeper) say(local string, h uint32) {
-	if k.under == nil || k.state&over != 0 {
+	if k.under == nil || k.state&(starting|over) != 0 {
 		return
 	}
 	b := append(k.env.Scratch(), '<')
