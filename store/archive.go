@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -33,6 +34,7 @@ type Archive struct {
 	dir   string
 	store *Store
 	names cipher.Block
+	check bool          // nothing may be changed: for Check
 	last  atomic.Uint64 // greatest sequence number committed
 
 	mu     sync.RWMutex // guards months and what is in them but size and staged
@@ -89,6 +91,14 @@ func (a *Archive) loadNames(db *bolt.DB) error {
 // close ends the work in the background. Readers may go on: what they use goes
 // with the last of them.
 func (a *Archive) close() { a.jobs.close() }
+
+// discard removes a file that a crash has left.
+func (a *Archive) discard(path string) error {
+	if a.check {
+		return nil
+	}
+	return os.Remove(path)
+}
 
 // path returns the path of a file of the archive.
 func (a *Archive) path(name string) string { return filepath.Join(a.dir, name) }

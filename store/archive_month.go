@@ -100,7 +100,7 @@ func (a *Archive) openMonths() error {
 		base, isLog := strings.CutSuffix(name, ".log")
 		switch _, _, ok := parseMonth(base); {
 		case isLog && ok:
-			m, err := openMonth(a.path(name), base)
+			m, err := openMonth(a.path(name), base, a.check)
 			if err != nil {
 				return err
 			}
@@ -108,7 +108,7 @@ func (a *Archive) openMonths() error {
 		case strings.HasSuffix(name, ".idx"):
 			indexes = append(indexes, name)
 		case strings.HasSuffix(name, ".new"):
-			err = os.Remove(a.path(name)) // from a crash
+			err = a.discard(a.path(name))
 		default:
 			a.store.opt.Logger.Warn("store: a file that is not ours is in the archive", "file", a.path(name))
 		}
@@ -130,7 +130,7 @@ func (a *Archive) removeStrays(indexes []string) error {
 	for _, name := range indexes {
 		owned := slices.ContainsFunc(a.months, func(m *month) bool { return isRunOf(name, m.name) })
 		if !owned {
-			if err := os.Remove(a.path(name)); err != nil {
+			if err := a.discard(a.path(name)); err != nil {
 				return err
 			}
 		}
@@ -138,8 +138,12 @@ func (a *Archive) removeStrays(indexes []string) error {
 	return nil
 }
 
-func openMonth(path, name string) (*month, error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+func openMonth(path, name string, check bool) (*month, error) {
+	mode := os.O_RDWR
+	if check {
+		mode = os.O_RDONLY
+	}
+	f, err := os.OpenFile(path, mode, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -152,6 +156,9 @@ func openMonth(path, name string) (*month, error) {
 	head := make([]byte, len(logMagic))
 	if n, err := f.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
+	} else if n < len(head) && check {
+		m.size = int64(len(logMagic))
+		return m, nil
 	} else if n < len(head) {
 		return m, m.begin() // made, and then came the crash
 	}
@@ -205,7 +212,7 @@ func (a *Archive) openIndex(m *month, files []string) error {
 		return fmt.Errorf("%s: %w", m.f.Name(), damaged("cut off: %d bytes, of which %d are indexed", m.size, from))
 	}
 	m.tail = newTail(from)
-	if err := m.replay(); err != nil {
+	if err := a.replay(m); err != nil {
 		return fmt.Errorf("%s: %w", m.f.Name(), err)
 	}
 	a.sawSeq(m.tail.last)
@@ -217,20 +224,29 @@ func (a *Archive) sawSeq(seq uint64) { a.last.Store(max(a.last.Load(), seq)) }
 
 // replay reads the frames behind the indexed ones. A last one that is not whole
 // was never acknowledged: it is cut off.
-func (m *month) replay() error {
+func (a *Archive) replay(m *month) error {
 	for m.tail.to < m.size {
 		body, err := m.frame(m.tail.to)
-		if err != nil {
-			return m.cut(err)
+		if err == nil {
+			err = m.tail.addFrame(body, m.tail.to+frameHeader)
 		}
-		err = m.tail.addFrame(body, m.tail.to+frameHeader)
 		if err != nil {
-			return m.cut(err)
+			return a.cut(m, err)
 		}
 		m.tail.to += int64(frameHeader + len(body))
+		if m.tail.rows >= manyRows && !a.check {
+			m.frozen, m.tail = m.tail, newTail(m.tail.to)
+			if err := a.flush(m); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
+
+// manyRows is how many rows without an index Open keeps in memory: where index
+// files have been removed there are more. Tests make it smaller.
+var manyRows = 1 << 20
 
 // frame reads the body of the frame at off.
 func (m *month) frame(off int64) ([]byte, error) {
@@ -267,7 +283,7 @@ func (t *tail) addFrame(body []byte, off int64) error {
 
 // cut ends the log before the frame that cause is about. If a whole frame comes
 // behind it, it was not the last one, and what was acknowledged is damaged.
-func (m *month) cut(cause error) error {
+func (a *Archive) cut(m *month, cause error) error {
 	if !errors.Is(cause, ErrDamaged) {
 		return cause
 	}
@@ -275,10 +291,12 @@ func (m *month) cut(cause error) error {
 	if m.frameBehind(at + 1) {
 		return fmt.Errorf("byte %d: %w", at, cause)
 	}
+	if m.size = at; a.check {
+		return nil
+	}
 	if err := m.f.Truncate(at); err != nil {
 		return err
 	}
-	m.size = at
 	return m.f.Sync()
 }
 

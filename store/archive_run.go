@@ -78,7 +78,7 @@ func (a *Archive) openRuns(m *month, files []string) error {
 	at := int64(len(logMagic))
 	for _, r := range all {
 		if r.from != at {
-			if err := os.Remove(r.path); err != nil {
+			if err := a.discard(r.path); err != nil {
 				return err
 			}
 			continue

@@ -248,6 +248,40 @@ func (p *archivePlay) collect(m *month, gone map[uint64]bool) {
 	}
 }
 
+// Without index files Open makes them, some at once where there are many rows.
+func TestRemovedIndexesAreMadeAnew(t *testing.T) {
+	defer func(n int) { manyRows = n }(manyRows)
+	manyRows = 100
+	for seed := range uint64(3) {
+		p := &archivePlay{
+			t: t, r: rand.New(rand.NewPCG(seed, 9)), dir: t.TempDir(), m: archiveModel{},
+			now: time.Date(2026, 1, 15, 0, 0, 0, 0, time.UTC), owners: []string{"a@test", "b@test", "c@test"},
+		}
+		p.open()
+		for range 30 {
+			p.append()
+		}
+		p.index()
+		if err := p.s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		indexes, err := filepath.Glob(filepath.Join(p.dir, "log", "*.idx"))
+		for _, path := range indexes {
+			err = errors.Join(err, os.Remove(path))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.open()
+		p.m.check(t, p.s, p.owners)
+		if p.s.Archive().Stats().Runs == 0 {
+			t.Error("no index was made at once")
+		}
+		p.reopen()
+		p.m.check(t, p.s, p.owners)
+	}
+}
+
 // An owner that was erased is not in any file but by name in indexes, after what
 // has to be done in the background is done, also over a restart.
 func TestErasedRowsAreOverwritten(t *testing.T) {

@@ -195,7 +195,7 @@ func checkLog(b *bolt.Bucket, report func(owner string, err error)) {
 // checkArchive reads all logs of the archive, and holds what the indexes say
 // against them.
 func checkArchive(dir string) error {
-	a := &Archive{dir: dir, store: &Store{opt: Options{Logger: slog.New(slog.DiscardHandler)}}}
+	a := &Archive{dir: dir, check: true, store: &Store{opt: Options{Logger: slog.New(slog.DiscardHandler)}}}
 	if err := a.openMonths(); err != nil {
 		return err
 	}
