@@ -68,7 +68,7 @@ const (
 )
 
 // bound is a socket as if juliet had logged in and bound a resource.
-func (h *harness) bound(t *testing.T) *socket {
+func (h *harness) bound(t testing.TB) *socket {
 	t.Helper()
 	c := h.socket()
 	c.say(testOpen)
@@ -195,4 +195,35 @@ func TestFramedDrainSaysWhereToGo(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
+}
+
+// BenchmarkRoundTrip is a message in and one out through wire and stream,
+// without a socket, over TCP and over a WebSocket.
+func BenchmarkRoundTrip(b *testing.B) {
+	text := "to='juliet@test' type='chat' id='m1'><body>" + strings.Repeat("x", 200) + "</body></message>"
+	out := []byte("<message from='juliet@test/desk' " + text)
+	echo := func(c *feature.Ctx, _ *stanza.Stanza) feature.Verdict {
+		c.Session.Sink.Write(out)
+		return feature.Done
+	}
+	run := func(b *testing.B, h *harness, p *loop.Peer, in string) {
+		b.ReportAllocs()
+		for b.Loop() {
+			p.WriteString(in)
+			h.group.Turn()
+			if len(p.Read()) < len(out) {
+				b.Fatal("nothing comes back")
+			}
+		}
+	}
+	b.Run("TCP", func(b *testing.B) {
+		h := newHarness(b, 1, echo)
+		_, p := h.bind("juliet@test")
+		run(b, h, p, "<message "+text)
+	})
+	b.Run("WebSocket", func(b *testing.B) {
+		h := newHarness(b, 1, echo)
+		c := h.bound(b)
+		run(b, h, c.p, string(wire.AppendMessage(nil, []byte("<message xmlns='jabber:client' "+text))))
+	})
 }
