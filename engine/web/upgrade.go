@@ -25,6 +25,7 @@ func (c *conn) upgrade(h *head) {
 	c.state = upgraded
 	c.w.Loop().Stop(&c.press)
 	if c.pipe != nil {
+		c.w.Renew() // a proxy's connection, used before
 		c.pipe.end()
 	}
 	answer := append([]byte(switching), acceptKey(key)...)

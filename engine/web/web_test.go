@@ -179,8 +179,12 @@ func TestUpgradeOnUsedConnection(t *testing.T) {
 	s := newSite(t, nil)
 	p := s.dial()
 	s.ask(p, "GET /echo HTTP/1.1\r\nHost: test\r\n\r\n")
+	s.g.Advance(30 * time.Second)
 	if got := s.ask(p, handshake); status(got) != "101" {
 		t.Fatalf("got %s", got)
+	}
+	if age := s.last.w.Age(); age != 0 {
+		t.Errorf("the new stream is %v old", age)
 	}
 	p.WriteString(frame)
 	if !s.g.TurnUntil(func() bool { return p.ReadString() == "\x81\x04<a/>" }) {
@@ -223,12 +227,10 @@ func TestSlowBody(t *testing.T) {
 
 func TestIdleConnectionEnds(t *testing.T) {
 	s := newSite(t, nil)
-	p := s.dial()
+	up := s.web.NewUpper().(*conn)
+	p := s.wire.Pipe(s.g.At(0), up, false)
 	s.ask(p, "GET /echo HTTP/1.1\r\nHost: test\r\n\r\n")
-	for range 100 {
-		time.Sleep(time.Millisecond)
-		s.g.Turn()
-	}
+	s.g.TurnUntil(func() bool { return up.state == reading })
 	s.g.Advance(50 * time.Second)
 	if p.Ended() {
 		t.Fatal("ended too soon")

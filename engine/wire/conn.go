@@ -118,6 +118,9 @@ func (w *Conn) Age() time.Duration {
 	return time.Duration(uint32(w.Loop().Now().Unix())-w.born) * time.Second
 }
 
+// Renew has Age count from now: what came before was somebody else's.
+func (w *Conn) Renew() { w.born = uint32(w.Loop().Now().Unix()) }
+
 func (w *Conn) shard() *shard { return &w.srv.shards[w.c.Loop().Index] }
 func (w *Conn) index() int    { return w.c.Loop().Index }
 

@@ -3,6 +3,7 @@ package bosh
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -108,6 +109,8 @@ func (h *host) send(body string) *call { return h.request("POST", "https", body,
 func (h *host) request(method, scheme, body string, header map[string]string) *call {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := httptest.NewRequest(method, "/bosh", strings.NewReader(body)).WithContext(ctx)
+	read := make(chan struct{})
+	r.Body = &watched{Reader: strings.NewReader(body), left: len(body), read: read}
 	r.URL.Scheme, r.RemoteAddr = scheme, "192.0.2.1:0"
 	for k, v := range header {
 		r.Header.Set(k, v)
@@ -118,14 +121,35 @@ func (h *host) request(method, scheme, body string, header map[string]string) *c
 		h.srv.ServeHTTP(c.w, r)
 		close(c.done)
 	}()
+	select { // the handler is about to hand it to the loop, or done
+	case <-read:
+	case <-c.done:
+	}
 	h.turns()
 	return c
 }
 
+// watched is a body that tells when it has been read.
+type watched struct {
+	io.Reader
+	left int
+	read chan struct{}
+}
+
+func (b *watched) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if b.left -= n; b.left == 0 && n > 0 {
+		close(b.read)
+	}
+	return n, err
+}
+
+func (*watched) Close() error { return nil }
+
 // turns lets goroutines and loops do what they can.
 func (h *host) turns() {
 	for range 10 {
-		time.Sleep(200 * time.Microsecond)
+		time.Sleep(500 * time.Microsecond)
 		h.g.Turn()
 	}
 }
