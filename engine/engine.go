@@ -104,7 +104,8 @@ func (s *Server) makeLoops() (err error) {
 		n = runtime.GOMAXPROCS(0)
 	}
 	s.group, err = loop.New(loop.Options{
-		Loops: n, Workers: cfg.Workers, Logger: s.opt.Logger, OnSlowTurn: s.opt.OnSlowTurn,
+		Loops: n, Workers: cfg.Workers, ReadBuffer: int(s.config.Limits.BytesPerTurn),
+		Logger: s.opt.Logger, OnSlowTurn: s.opt.OnSlowTurn,
 	})
 	return err
 }
