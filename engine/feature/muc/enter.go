@@ -47,7 +47,7 @@ func (r *room) again(c *feature.Ctx, s *stanza.Stanza, st *seat, x xml.Elem) {
 			return
 		}
 		st.content, st.lang = r.content(s.Elem), string(s.Lang)
-		r.show(st, s, nil, past)
+		r.show(c, st, s, nil, past)
 	default:
 		st.content, st.lang = r.content(s.Elem), string(s.Lang)
 		r.update(st.occupant, &item{id: string(s.ID)})
@@ -124,7 +124,7 @@ func (r *room) enter(c *feature.Ctx, s *stanza.Stanza, x xml.Elem, codes []int) 
 	}
 	o.content, o.lang = r.content(s.Elem), string(s.Lang)
 	st := r.add(o, s.From)
-	r.show(st, s, codes, past)
+	r.show(c, st, s, codes, past)
 }
 
 func (r *room) newOccupant(s *stanza.Stanza) *occupant {
@@ -169,13 +169,15 @@ func (r *room) isFull(c *feature.Ctx, a affiliation) bool {
 
 // show gives a session the others, tells everybody of it, then what was said
 // before and the subject (§7.2.2, §7.2.3, §7.2.13, §7.2.15).
-func (r *room) show(st *seat, s *stanza.Stanza, codes []int, past pastRequest) {
+func (r *room) show(c *feature.Ctx, st *seat, s *stanza.Stanza, codes []int, past pastRequest) {
 	if r.set.Whois {
 		codes = append(codes, 100)
 	}
 	for _, o := range r.list {
 		if o != st.occupant && (!r.hides(o) || st.role == moderator) {
-			r.sendTo(st, r.build(o, &item{}, r.knows(st.occupant), false))
+			b := r.build(c.Scratch(), o, &item{}, r.knows(st.occupant), false)
+			r.sendTo(st, b)
+			c.Keep(b)
 		}
 	}
 	r.update(st.occupant, &item{self: codes, id: string(s.ID)})

@@ -21,11 +21,11 @@ type item struct {
 	only   *seat                // one session of the occupant, not the others
 }
 
-// build writes o's presence. real says whether real addresses are shown, self
+// build appends o's presence. real says whether real addresses are shown, self
 // whether o itself gets it.
-func (r *room) build(o *occupant, it *item, real, self bool) []byte {
+func (r *room) build(dst []byte, o *occupant, it *item, real, self bool) []byte {
 	var b xml.Builder
-	b.Reset(nil, stanza.Client).Start("presence", "").Attr("from", o.jid.String())
+	b.Reset(dst, stanza.Client).Start("presence", "").Attr("from", o.jid.String())
 	if it.gone {
 		b.Attr("type", "unavailable")
 	}
@@ -90,13 +90,15 @@ func (r *room) broadcast(o *occupant, it *item) {
 		if !r.anybody(o, it, real) {
 			continue
 		}
-		r.env.Router.Fan(r.build(o, it, real, false), func(yield func(string)) {
+		b := r.build(r.env.Scratch(), o, it, real, false)
+		r.env.Router.Fan(b, func(yield func(string)) {
 			for _, to := range r.list {
 				if r.tells(o, to, it, real) {
 					yieldAll(to, yield)
 				}
 			}
 		})
+		r.env.Keep(b)
 	}
 	r.tellSelf(o, it)
 }
@@ -115,7 +117,8 @@ func (r *room) tells(o, to *occupant, it *item, real bool) bool {
 }
 
 func (r *room) tellSelf(o *occupant, it *item) {
-	b := r.build(o, it, r.knows(o), true)
+	b := r.build(r.env.Scratch(), o, it, r.knows(o), true)
+	defer r.env.Keep(b)
 	r.env.Router.Fan(b, func(yield func(string)) {
 		if it.only != nil {
 			yield(it.only.jid.String())

@@ -1,0 +1,298 @@
+package muc_test
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"meerkat/engine/account"
+	"meerkat/engine/auth"
+	"meerkat/engine/config"
+	"meerkat/engine/feature"
+	"meerkat/engine/feature/muc"
+	"meerkat/engine/jid"
+	"meerkat/engine/loop"
+	"meerkat/engine/route"
+	"meerkat/engine/stanza"
+	"meerkat/store"
+	"meerkat/xml"
+)
+
+// sink is a client that keeps, or only counts, what it is sent.
+type sink struct {
+	got   []string
+	quiet bool
+	n     int
+}
+
+func (s *sink) Write(b []byte) {
+	s.n++
+	if !s.quiet {
+		s.got = append(s.got, string(b))
+	}
+}
+func (s *sink) Pause()                  {}
+func (s *sink) Resume()                 {}
+func (s *sink) Kick(string, string)     {}
+func (s *sink) Sent(done func(ok bool)) { done(true) }
+
+// take returns what came since the last take.
+func (s *sink) take() string {
+	all := strings.Join(s.got, "\n")
+	s.got = nil
+	return all
+}
+
+// world is a server that has rooms and nothing else.
+type world struct {
+	t       testing.TB
+	cfg     *config.Config
+	group   *loop.Group
+	store   *store.Store
+	routers []*route.Router
+	doc     xml.Doc
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	st, err := store.Open(store.Options{Dir: t.TempDir(), MapSize: 64 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	const loops = 2
+	w := &world{t: t, cfg: config.Default(), group: loop.NewManual(loops, time.Unix(1e9, 0)), store: st}
+	p := route.NewPlan([]string{"test"}, []feature.Feature{muc.New([]string{"test"}, &w.cfg.Rooms, loops)})
+	p.Inbound = []feature.Stage{route.Deliver}
+	w.routers = route.New(p, w.group, feature.Env{
+		Store: st, Config: w.cfg, Log: slog.Default(), Users: auth.NewAccounts(st),
+	})
+	return w
+}
+
+type client struct {
+	*sink
+	w *world
+	s *account.Session
+}
+
+func (w *world) login(full string) *client {
+	w.t.Helper()
+	j, out := jid.MustParse(full), &sink{}
+	s, cond := w.routers[w.group.For(j.BareString()).Index].Bind(j.Bare(), j.Resource(), out)
+	if cond != stanza.OK {
+		w.t.Fatalf("bind %s: %v", full, cond)
+	}
+	return &client{out, w, s}
+}
+
+func (c *client) send(text string) {
+	c.w.t.Helper()
+	e, err := c.w.doc.Parse([]byte(text), "jabber:client")
+	if err != nil {
+		c.w.t.Fatal(err)
+	}
+	if streamError := c.w.routers[c.w.group.For(c.s.Account.JID.String()).Index].Handle(c.s, e); streamError != "" {
+		c.w.t.Fatalf("%s ends the stream: %s", text, streamError)
+	}
+	c.w.group.Turn()
+}
+
+func (c *client) join(nick string) {
+	c.send("<presence to='r@conference.test/" + nick + "'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+}
+
+func (c *client) configure(fields string) {
+	c.send("<iq type='set' id='c' to='r@conference.test'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'>" + fields + "</x></query></iq>")
+}
+
+func (c *client) affiliate(id, who, what string) {
+	c.send("<iq type='set' id='" + id + "' to='r@conference.test'><query xmlns='http://jabber.org/protocol/muc#admin'><item jid='" + who + "' affiliation='" + what + "'/></query></iq>")
+}
+
+// settle turns until nothing is left to do, the store's writer included.
+func (w *world) settle() {
+	for {
+		w.group.Turn()
+		for w.store.Stats().Queue > 0 {
+			time.Sleep(50 * time.Microsecond)
+		}
+		if !w.group.Turn() {
+			return
+		}
+	}
+}
+
+// pause keeps the store's writer busy until the function it returns is called.
+func (w *world) pause() (release func()) {
+	held := make(chan struct{})
+	w.store.Update(func(*store.Tx) error { <-held; return nil }, func(error) {})
+	return func() { close(held); w.settle() }
+}
+
+const lasting = "<field var='muc#roomconfig_persistentroom'><value>1</value></field>"
+
+// Rule 23: nobody hears of a change before it is stored; and what is asked for
+// meanwhile is judged by what it makes. Two owners that remove each other do not
+// leave the room without one (§10.4).
+func TestChangesOneAfterTheOther(t *testing.T) {
+	w := newWorld(t)
+	romeo, juliet := w.login("romeo@test/x"), w.login("juliet@test/x")
+	romeo.join("romeo")
+	romeo.configure(lasting)
+	romeo.affiliate("o", "juliet@test", "owner")
+	w.settle()
+	juliet.join("juliet")
+	w.settle()
+	if got := romeo.take(); strings.Count(got, "type='result'") != 2 {
+		t.Fatalf("the room is not made: %s", got)
+	}
+	juliet.take()
+
+	release := w.pause()
+	romeo.affiliate("1", "juliet@test", "none")
+	juliet.affiliate("2", "romeo@test", "none")
+	juliet.send("<message type='groupchat' to='r@conference.test'><body>still here</body></message>")
+	if got := romeo.take() + juliet.take(); strings.Contains(got, "id='1'") || strings.Contains(got, "id='2'") ||
+		strings.Contains(got, "affiliation='none'") || !strings.Contains(got, "still here") {
+		t.Errorf("before the commit they hear %s", got)
+	}
+	release()
+	if got := romeo.take(); !strings.Contains(got, "type='result' id='1'") || !strings.Contains(got, "affiliation='none'") {
+		t.Errorf("after the commit romeo hears %s", got)
+	}
+	if got := juliet.take(); !strings.Contains(got, "id='2'") || !strings.Contains(got, "<forbidden") {
+		t.Errorf("after the commit juliet hears %s", got)
+	}
+}
+
+// Who enters while the room is being destroyed leaves with it, and a room of
+// that name can be made again.
+func TestEnteringARoomThatEnds(t *testing.T) {
+	w := newWorld(t)
+	romeo, juliet := w.login("romeo@test/x"), w.login("juliet@test/x")
+	romeo.join("romeo")
+	romeo.configure(lasting)
+	w.settle()
+	release := w.pause()
+	romeo.send("<iq type='set' id='d' to='r@conference.test'><query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query></iq>")
+	romeo.affiliate("late", "juliet@test", "member")
+	juliet.join("juliet")
+	release()
+	if got := juliet.take(); !strings.Contains(got, "<destroy") {
+		t.Errorf("juliet hears %s, want the end of the room", got)
+	}
+	got := romeo.take()
+	if !strings.Contains(got, "type='result' id='d'") || !strings.Contains(got, "id='late'") || !strings.Contains(got, "<item-not-found") {
+		t.Errorf("romeo hears %s", got)
+	}
+	juliet.join("juliet")
+	if got := juliet.take(); !strings.Contains(got, "code='201'") {
+		t.Errorf("making the room again: %s", got)
+	}
+}
+
+// A store that takes nothing is an error, and changes nothing.
+func TestAffiliationsAreBounded(t *testing.T) {
+	w := newWorld(t)
+	w.cfg.Rooms.Affiliated = 10
+	romeo := w.login("romeo@test/x")
+	romeo.join("romeo")
+	romeo.configure(lasting)
+	for i := range 9 {
+		romeo.affiliate("a", fmt.Sprintf("m%d@test", i), "member")
+	}
+	w.settle()
+	romeo.take()
+	romeo.affiliate("more", "one@test", "member")
+	w.settle()
+	if got := romeo.take(); !strings.Contains(got, "<resource-constraint") {
+		t.Errorf("one more is answered with %s", got)
+	}
+	romeo.affiliate("other", "m1@test", "outcast")
+	w.settle()
+	if got := romeo.take(); !strings.Contains(got, "type='result'") {
+		t.Errorf("a change of one is answered with %s", got)
+	}
+}
+
+// crowd fills the room with n occupants.
+func (w *world) crowd(n int) (first *client, all []*client) {
+	w.cfg.Rooms.Occupants = 20000
+	for i := range n {
+		c := w.login(fmt.Sprintf("user%d@test/x", i))
+		c.quiet = true
+		if all = append(all, c); i == 0 {
+			c.join("n0")
+			c.configure("")
+			continue
+		}
+		c.join(fmt.Sprintf("n%d", i))
+	}
+	return all[0], all
+}
+
+// An occupant costs little memory while nothing happens.
+func TestMemoryOfOccupants(t *testing.T) {
+	const warm, n = 200, 400 // the first ones fill pools
+	w := newWorld(t)
+	var clients []*client
+	for i := range warm + n {
+		c := w.login(fmt.Sprintf("user%d@test/x", i))
+		c.quiet = true
+		clients = append(clients, c)
+	}
+	w.cfg.Rooms.Occupants = 20000
+	clients[0].join("n0")
+	clients[0].configure("")
+	for i, c := range clients[1:warm] {
+		c.join(fmt.Sprintf("w%d", i))
+	}
+	before := heap()
+	for i, c := range clients[warm:] {
+		c.join(fmt.Sprintf("n%d", i))
+	}
+	got := (int64(heap()) - int64(before)) / n
+	t.Logf("%d bytes an occupant", got)
+	if got > 1000 {
+		t.Errorf("%d bytes an occupant, want at most 1000", got)
+	}
+	runtime.KeepAlive(clients)
+}
+
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// BenchmarkMessage500 is a message to a room of 500, without what is below the
+// sessions.
+func BenchmarkMessage500(b *testing.B) {
+	w := newWorld(b)
+	first, _ := w.crowd(500)
+	text := "<message type='groupchat' id='m' to='r@conference.test'><body>" + strings.Repeat("x", 100) + "</body></message>"
+	b.ReportAllocs()
+	for b.Loop() {
+		first.send(text)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/500, "ns/delivery")
+}
+
+// BenchmarkJoin500 is somebody who enters a room of 500, and leaves.
+func BenchmarkJoin500(b *testing.B) {
+	w := newWorld(b)
+	w.crowd(500)
+	c := w.login("late@test/x")
+	c.quiet = true
+	b.ReportAllocs()
+	for b.Loop() {
+		c.join("late")
+		c.send("<presence type='unavailable' to='r@conference.test/late'/>")
+	}
+}
