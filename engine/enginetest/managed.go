@@ -283,10 +283,9 @@ func (m *Managed) flush(i int) {
 }
 
 func (m *Managed) stanza(local string, n node) error {
-	if m.id == "" { // the result of binding
-		return nil
+	if m.id != "" { // else it came before stream management
+		m.received++
 	}
-	m.received++
 	if local != "message" {
 		return nil
 	}

@@ -1,8 +1,10 @@
 package enginetest
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,11 +101,25 @@ func stuck(t *testing.T, a, b *Managed, end time.Time) bool {
 		got, n, err := m.Result()
 		if err != nil || time.Now().After(end) {
 			resumed, lost := m.Resumes()
-			t.Errorf("%s: %d messages came, the last is %s; %d wait for acknowledgement; resumed %d times, lost %d: %v",
-				m.User, len(got), got[len(got)-1:], n, resumed, lost, err)
+			t.Errorf("%s: %d messages came, %s; %d wait for acknowledgement; resumed %d times, lost %d: %v",
+				m.User, len(got), gaps(got), n, resumed, lost, err)
 		}
 	}
 	return t.Failed()
+}
+
+// gaps tells where a message is not the next one.
+func gaps(got []string) string {
+	next, b := 0, strings.Builder{}
+	for _, s := range got {
+		if n, _ := strconv.Atoi(s[1:]); n != next {
+			fmt.Fprintf(&b, "%s where %d should be, ", s, next)
+			next = n
+		}
+		next++
+	}
+	fmt.Fprintf(&b, "the last is %d", next-1)
+	return b.String()
 }
 
 func inOrder(t *testing.T, m *Managed, prefix string, n int) {
