@@ -19,7 +19,9 @@ const fanTurn = 1000
 // for a room meanwhile waits behind them.
 type fans struct {
 	waiting []*loop.Packet
-	at      int // bytes of the first one's X that are dealt with
+	at      int  // bytes of the first one's X that are dealt with
+	busy    bool // serveFans runs
+	posted  bool // or is on its way
 	doc     xml.Doc
 	s       stanza.Stanza // the first one's, once it has been begun
 }
@@ -67,19 +69,22 @@ func cutFull(full string) (bare, resource string, ok bool) {
 func (r *Router) handleFan(p *loop.Packet) {
 	p.Retain()
 	r.fans.waiting = append(r.fans.waiting, p)
-	if len(r.fans.waiting) == 1 {
+	if !r.fans.busy && !r.fans.posted {
 		r.serveFans()
 	}
 }
 
 // serveFans serves as many targets as a turn may, and asks for another turn if
-// some are left.
+// some are left. A panic costs one target.
 func (r *Router) serveFans() {
 	f := &r.fans
+	f.busy = true
+	defer func() { f.busy = false }()
 	for budget := fanTurn; len(f.waiting) > 0; {
 		p := f.waiting[0]
-		if f.at, budget = r.serveFan(p, f.at, budget); f.at < len(p.X) {
-			r.env.Loop.Post(func() { r.Run(r.serveFans) })
+		if budget = r.serveFan(p, budget); f.at < len(p.X) {
+			f.posted = true
+			r.env.Loop.Post(func() { f.posted = false; r.Run(r.serveFans) })
 			return
 		}
 		p.Release()
@@ -89,25 +94,25 @@ func (r *Router) serveFans() {
 	f.waiting = nil
 }
 
-// serveFan serves targets of p from byte at on, and returns how far it came and
-// what is left of the budget.
-func (r *Router) serveFan(p *loop.Packet, at, budget int) (int, int) {
-	if at == 0 && !r.readFan(p.B) {
-		return len(p.X), budget
+// serveFan serves targets of p, which is first, as far as the budget goes, and
+// returns what is left of that.
+func (r *Router) serveFan(p *loop.Packet, budget int) int {
+	f := &r.fans
+	if f.at == 0 && !r.readFan(p.B) {
+		f.at = len(p.X)
+		return budget
 	}
-	s := &r.fans.s
 	head := bytes.IndexByte(p.B, ' ') // behind the name; there is a from
-	for at < len(p.X) && budget > 0 {
-		n := int(binary.BigEndian.Uint16(p.X[at:]))
-		full := p.X[at+2 : at+2+n]
-		to, err := jid.View(full)
-		at, budget = at+2+n, budget-1
-		if err == nil {
-			s.To = to
-			r.hand(s, full, p.B, head)
+	for f.at < len(p.X) && budget > 0 {
+		n := int(binary.BigEndian.Uint16(p.X[f.at:]))
+		full := p.X[f.at+2 : f.at+2+n]
+		f.at, budget = f.at+2+n, budget-1
+		if to, err := jid.View(full); err == nil {
+			f.s.To = to
+			r.hand(&f.s, full, p.B, head)
 		}
 	}
-	return at, budget
+	return budget
 }
 
 // readFan parses a stanza that one of our own routers has fanned.
