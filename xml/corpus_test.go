@@ -78,7 +78,11 @@ func newSession(header bool) *session {
 
 // feed gives b, in a buffer of its own with room to spare, to the parser.
 func (c *session) feed(b []byte) error {
-	in := append(make([]byte, 0, len(b)+64), b...)
+	return c.feedIn(append(make([]byte, 0, len(b)+64), b...))
+}
+
+// feedIn gives in to the parser, with what is behind it in memory.
+func (c *session) feedIn(in []byte) error {
 	for len(in) > 0 {
 		k, e, n, err := c.p.Next(&c.s, in, c.lim)
 		if err != nil {

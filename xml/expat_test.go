@@ -4,6 +4,7 @@ package xml
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"slices"
 	"sort"
 	"strings"
@@ -130,8 +131,26 @@ func TestCorpusAgreesWithExpat(t *testing.T) {
 	}
 }
 
+// TestShapedAgreesWithExpat is FuzzExpat with stanzas of random strings.
+func TestShapedAgreesWithExpat(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	n := 0
+	for range 20_000 {
+		if compareExpat(t, shaped(shapedSeed(r))) {
+			n++
+		}
+	}
+	if n < 4000 {
+		t.Errorf("%d stanzas compared, want more", n)
+	}
+}
+
 // FuzzExpat compares verdicts and events with libexpat's.
 func FuzzExpat(f *testing.F) {
 	seeds(f, func(b []byte) { f.Add(b) })
-	f.Fuzz(func(t *testing.T, data []byte) { compareExpat(t, data) })
+	shapes(func(b []byte) { f.Add(b) })
+	f.Fuzz(func(t *testing.T, data []byte) {
+		compareExpat(t, data)
+		compareExpat(t, shaped(data))
+	})
 }

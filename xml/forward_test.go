@@ -1,6 +1,7 @@
 package xml
 
 import (
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -187,6 +188,27 @@ func exampleXML(t testing.TB) (all []string) {
 	return all
 }
 
+// TestShapedForwarded is FuzzForward with stanzas of random strings.
+func TestShapedForwarded(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	n := 0
+	for i := range 4000 {
+		in := shaped(shapedSeed(r))
+		if e, ok := readIn(testHeaders[i%len(testHeaders)], in); ok {
+			n++
+			checkForward(t, e, string(in))
+			checkForward(t, e.First(), string(in))
+		}
+	}
+	if n < 500 {
+		t.Errorf("%d stanzas forwarded, want more", n)
+	}
+}
+
+// asShape8 is the bit of the header's number that makes FuzzForward shape a
+// stanza of its data.
+const asShape8 = 1 << 7
+
 // FuzzForward forwards what parses.
 func FuzzForward(f *testing.F) {
 	for i := range testHeaders {
@@ -194,7 +216,11 @@ func FuzzForward(f *testing.F) {
 			f.Add([]byte(in), uint8(i))
 		}
 	}
+	shapes(func(b []byte) { f.Add(b, asShape8|b[0]) })
 	f.Fuzz(func(t *testing.T, in []byte, header uint8) {
+		if header&asShape8 != 0 {
+			in = shaped(in)
+		}
 		if e, ok := readIn(testHeaders[int(header)%len(testHeaders)], in); ok {
 			checkForward(t, e, string(in))
 			checkForward(t, e.First(), string(in))

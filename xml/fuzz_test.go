@@ -75,13 +75,13 @@ func FuzzFeed(f *testing.F) {
 // asShape is the bit of cut that makes FuzzFeed shape a stanza of its data.
 const asShape = 1 << 15
 
-var fuzzLimits = Limits{Bytes: 20_000, Header: 4096, Depth: 32, Attrs: 12, Elems: 200}
+var (
+	fuzzLimits  = Limits{Bytes: 20_000, Header: 4096, Depth: 32, Attrs: 12, Elems: 200}
+	tightLimits = Limits{Bytes: 2000, Header: 4096, Depth: 3, Attrs: 3, Elems: 6}
+)
 
 func checkFeed(t *testing.T, data []byte, cut int) {
-	lim := &fuzzLimits
-	if cut%5 == 0 {
-		lim = &testLimits
-	}
+	lim := [...]*Limits{&testLimits, &fuzzLimits, &fuzzLimits, &tightLimits, &testLimits}[cut%5]
 	ctx := streamContext()
 	if i := skipSpace(data); i < len(data) && data[i] == '<' {
 		was := hasAVX2
@@ -97,6 +97,8 @@ func checkFeed(t *testing.T, data []byte, cut int) {
 		if !agree(end, end2, err, err2) {
 			t.Fatalf("%d, %v, without room: %d, %v: %q", end, err, end2, err2, data)
 		}
+		checkBeginnings(t, tree, data[i:], cut, lim)
+		checkFramer(t, data[i:], cut, lim.Depth)
 	}
 	whole := newSession(true)
 	whole.lim = lim
@@ -106,13 +108,57 @@ func checkFeed(t *testing.T, data []byte, cut int) {
 	}
 }
 
+// checkBeginnings reads the beginnings of in where what is behind them in memory
+// is the rest, which must not be heeded.
+func checkBeginnings(t *testing.T, fast *tree, in []byte, cut int, lim *Limits) {
+	spare := append(append(make([]byte, 0, len(in)+64), in...), strings.Repeat("='>/", 16)...)
+	step := 1 + len(in)/24
+	for k := 2 + cut%step; k <= len(in); k += step {
+		near := k&^63 + cut>>8%2
+		for _, k := range []int{k, near} {
+			if k < 2 || k > len(in) {
+				continue
+			}
+			var slow tree
+			end, err := fast.parse(spare[:k], lim, fast.ctx)
+			slow.reset(in[:k], fast.ctx)
+			end2, err2 := slow.plainElement(lim)
+			if !agree(end, end2, err, err2) {
+				t.Fatalf("fast: %d, %v, plain: %d, %v: %q, before %q", end, err, end2, err2, in[:k], spare[k:])
+			}
+			if err2 == errMore && err != errMore {
+				t.Fatalf("fast: %v for what is not whole: %q, before %q", err, in[:k], spare[k:])
+			}
+		}
+	}
+}
+
+// checkFramer compares the framer that jumps with the one that takes each byte.
+func checkFramer(t *testing.T, in []byte, cut, maxDepth int) {
+	spare := append(append(make([]byte, 0, len(in)+64), in...), strings.Repeat("'/>", 22)...)
+	var slow, fast State
+	n, done, err := slow.advance(in, maxDepth)
+	k := cut % (len(in) + 1)
+	n2, done2, err2 := fast.jump(spare[:k], 0, maxDepth)
+	if !done2 && err2 == 0 {
+		n2, done2, err2 = fast.jump(spare[:len(in)], k, maxDepth)
+	}
+	if err == 0 && (n != n2 || done != done2 || err2 != 0 || slow != fast) {
+		t.Fatalf("framer: %d, %v, %v, by jumps from 0 and %d: %d, %v, %v: %q", n, done, slow, k, n2, done2, fast, in)
+	}
+	if err2 != 0 && err == 0 {
+		t.Fatalf("framer by jumps: %v: %q", err2, in)
+	}
+}
+
 // compareCut feeds data in reads of size bytes and compares with one read.
 func compareCut(t *testing.T, whole *session, err error, data []byte, size int) {
 	c := newSession(true)
 	c.lim = whole.lim
 	var err2 error
+	data = append(append(make([]byte, 0, len(data)+64), data...), strings.Repeat("'>/\"", 16)...)[:len(data)]
 	for i := 0; i < len(data) && err2 == nil; i += size {
-		err2 = c.feed(data[i:min(i+size, len(data))])
+		err2 = c.feedIn(data[i:min(i+size, len(data))])
 	}
 	// A bad element is refused at the latest when it ends. Which of several
 	// faults is named depends on which is seen first.
