@@ -44,6 +44,7 @@ func (r *Router) handle(p *loop.Packet) {
 
 func (r *Router) handleStanza(p *loop.Packet) {
 	if r.read(p.B) && !r.got.To.IsZero() {
+		r.got.Relayed()
 		r.got.Again = p.Kind == kindAgain
 		if len(p.X) == 16 {
 			r.env.Because(causeOf(p, &r.got), func() { r.deliver(&r.got) })

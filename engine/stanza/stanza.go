@@ -78,6 +78,10 @@ type Stanza struct {
 	// what only the server may say.
 	Tail  []byte
 	Strip func(child xml.Elem) bool
+
+	relayed  bool    // see Relayed
+	sentFrom jid.JID // From and To then
+	sentTo   jid.JID
 	// Again says that a message has passed the recipient's stages before, and
 	// been handed to a resource that is gone.
 	Again bool
@@ -103,6 +107,7 @@ func (s *Stanza) Subscription() bool {
 // back, with s filled as far as that needs.
 func (s *Stanza) Read(e xml.Elem) Condition {
 	s.Elem, s.Tail, s.Strip, s.Again = e, nil, nil, false
+	s.relayed = false
 	s.Kind = kindOf(e)
 	if s.Kind == None {
 		return Undefined
@@ -192,6 +197,10 @@ func wellFormedIQ(s *Stanza) bool {
 	return true
 }
 
+// Relayed says that Elem is as Append writes it, with From and To as they are
+// now: another router of ours has written it. It need not be edited again.
+func (s *Stanza) Relayed() { s.relayed, s.sentFrom, s.sentTo = true, s.From, s.To }
+
 // Append appends s as it is relayed inside one domain: content namespace
 // jabber:client as the default, from stamped, to filled in, xml:lang of the
 // sender's stream kept (RFC 6120 §8.1.5), without what Strip names, Tail at the
@@ -201,6 +210,9 @@ func (s *Stanza) Append(dst []byte) []byte { return s.AppendIn(dst, Client) }
 // AppendIn is Append where the default namespace is space: not Client where the
 // stanza is forwarded inside another one.
 func (s *Stanza) AppendIn(dst []byte, space string) []byte {
+	if s.relayed && s.Strip == nil && len(s.Tail) == 0 && space == Client && s.From == s.sentFrom && s.To == s.sentTo {
+		return append(dst, s.Elem.Raw()...)
+	}
 	ed := xml.Edit{From: bytesOf(s.From.String()), Skip: s.Strip, Tail: s.Tail}
 	if !s.To.IsZero() {
 		ed.To = bytesOf(s.To.String())
