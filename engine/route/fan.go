@@ -1,7 +1,6 @@
 package route
 
 import (
-	"bytes"
 	"encoding/binary"
 
 	"meerkat/engine/feature"
@@ -102,7 +101,7 @@ func (r *Router) serveFan(p *loop.Packet, budget int) int {
 		f.at = len(p.X)
 		return budget
 	}
-	head := bytes.IndexByte(p.B, ' ') // behind the name; there is a from
+	head := len("<") + len(f.s.Kind.String()) // a stanza that is written has no prefix
 	for f.at < len(p.X) && budget > 0 {
 		n := int(binary.BigEndian.Uint16(p.X[f.at:]))
 		full := p.X[f.at+2 : f.at+2+n]

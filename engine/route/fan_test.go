@@ -103,6 +103,16 @@ func TestFanTellsOfGhosts(t *testing.T) {
 	}
 }
 
+// White space in tags is where the sender has put it.
+func TestFanKnowsWhereTheNameEnds(t *testing.T) {
+	w := newWorld(t, 1, nil)
+	_, out := w.login("romeo@test/x", "")
+	w.fan("r@rooms.test", "<message\n\tid='a b' from='r@rooms.test/a'><body>1</body></message >", []string{"romeo@test/x"})
+	if want := "<message to='romeo@test/x'\n\tid='a b' from='r@rooms.test/a'><body>1</body></message >"; len(out.got) != 1 || out.got[0] != want {
+		t.Errorf("got %q, want %q", out.got, want)
+	}
+}
+
 // BenchmarkFan500 is a message of 100 bytes to a room of 500.
 func BenchmarkFan500(b *testing.B) {
 	w := newWorld(b, 2, nil)

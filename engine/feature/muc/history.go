@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"bytes"
 	"strconv"
 	"time"
 
@@ -100,14 +101,12 @@ func (r *room) showPast(st *seat, p pastRequest) {
 	}
 }
 
-// messageEnd is how every message ends that has a body.
-const messageEnd = "</message>"
-
 // delayed returns the message b with the time at its end.
 func delayed(b []byte, from string, at time.Time) []byte {
-	out := append([]byte(nil), b[:len(b)-len(messageEnd)]...)
+	end := bytes.LastIndex(b, []byte("</")) // there is a body
+	out := append([]byte(nil), b[:end]...)
 	var x xml.Builder
 	x.Reset(out, stanza.Client).Start("delay", delaySpace).Attr("from", from).
 		Attr("stamp", at.UTC().Format("2006-01-02T15:04:05.000Z")).End()
-	return append(x.Bytes(), messageEnd...)
+	return append(x.Bytes(), b[end:]...)
 }

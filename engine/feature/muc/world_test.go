@@ -219,6 +219,27 @@ func TestAffiliationsAreBounded(t *testing.T) {
 	}
 }
 
+// Tags with white space in odd places arrive whole, also out of the history.
+func TestOddTags(t *testing.T) {
+	w := newWorld(t)
+	romeo, juliet := w.login("romeo@test/x"), w.login("juliet@test/x")
+	romeo.join("romeo")
+	romeo.configure("")
+	romeo.take()
+	romeo.send("<message\n\tid='a b'\ttype='groupchat' to='r@conference.test'><body>x</body></message \n>")
+	romeo.send("<c:message xmlns:c='jabber:client' type='groupchat' to='r@conference.test'><c:body>y</c:body></c:message>")
+	juliet.join("juliet")
+	for _, got := range append(romeo.got[:2:2], juliet.got[2:4]...) {
+		e, err := w.doc.Parse([]byte(got), stanza.Client)
+		if err != nil || !e.Is("message", stanza.Client) || len(e.Child("body", stanza.Client).Text()) != 1 || !strings.HasSuffix(string(e.Attr("to")), "@test/x") {
+			t.Errorf("%q: %v", got, err)
+		}
+	}
+	if !strings.Contains(juliet.got[2], "<delay ") || !strings.Contains(juliet.got[3], "<delay ") {
+		t.Errorf("history without a time: %q", juliet.got)
+	}
+}
+
 // crowd fills the room with n occupants.
 func (w *world) crowd(n int) (first *client, all []*client) {
 	w.cfg.Rooms.Occupants = 20000
