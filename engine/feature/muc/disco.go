@@ -3,6 +3,7 @@ package muc
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"meerkat/engine/feature"
 	"meerkat/engine/form"
@@ -72,11 +73,25 @@ func (f *service) serviceItems(c *feature.Ctx, s *stanza.Stanza) {
 		refuse(c, s, stanza.BadRequest)
 		return
 	}
+	e, host, answer := c.Env, strings.Clone(s.To.Domain()), c.Later(s)
 	var list []entry
-	c.View(func(tx *store.Tx) { list = publicRooms(tx, s.To.Domain()) })
-	list = f.dir.add(list, s.To.Domain())
+	scan := func() { // there may be very many
+		err := e.Store.View(func(tx *store.Tx) error { list = publicRooms(tx, host); return nil })
+		if err != nil {
+			e.Log.Error("the store cannot be read", "err", err)
+		}
+		list = f.dir.add(list, host)
+	}
+	if !e.Loop.Work(scan, func() { e.Router.Run(func() { tellRooms(answer, list, req) }) }) {
+		answer.Fail(stanza.ResourceConstraint, "")
+	}
+}
+
+// tellRooms answers with a page of the list.
+func tellRooms(answer *feature.Request, list []entry, req rsm.Request) {
 	after, before := -1, len(list)
 	if req.HasAfter {
+		var ok bool
 		if after, ok = place(list, req.After); !ok {
 			after--
 		}
@@ -85,7 +100,7 @@ func (f *service) serviceItems(c *feature.Ctx, s *stanza.Stanza) {
 		before, _ = place(list, req.Before)
 	}
 	first, end := req.Slice(after, before, req.Limit(usualPage, mostPage))
-	c.Result(s, func(b *xml.Builder) {
+	answer.Result(func(b *xml.Builder) {
 		b.Start("query", itemsSpace)
 		buildPage(b, list, first, end, req.Present)
 		b.End()
