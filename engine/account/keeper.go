@@ -29,6 +29,24 @@ type Wrapper interface {
 	SetInner(Sink)
 }
 
+// Sleeper is a Wrapper that holds things back while nobody looks at its client.
+type Sleeper interface {
+	Wrapper
+	Wake(s *Session)
+}
+
+// Wake ends what Sleepers hold back: the client is back on another stream, and
+// what it said of itself on the old one does not count (XEP-0352 §5).
+func (s *Session) Wake() {
+	for w, ok := s.Sink.(Wrapper); ok; {
+		inner := w.Inner()
+		if sleeper, is := w.(Sleeper); is {
+			sleeper.Wake(s)
+		}
+		w, ok = inner.(Wrapper)
+	}
+}
+
 // Bottom returns the lowest Sink of the session: its stream or its Keeper.
 func (s *Session) Bottom() Sink {
 	b := s.Sink

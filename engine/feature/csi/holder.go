@@ -61,7 +61,10 @@ func (h *holder) Sent(done func(ok bool))     { h.inner.Sent(done) }
 func (h *holder) Inner() account.Sink         { return h.inner }
 func (h *holder) SetInner(s account.Sink)     { h.inner = s }
 
-var _ account.Wrapper = (*holder)(nil)
+// Wake is for a client that has resumed its session.
+func (h *holder) Wake(s *account.Session) { Wake(s) }
+
+var _ account.Sleeper = (*holder)(nil)
 
 // keyOf says what a stanza is the latest of: presence of its sender, chat state
 // of its sender, a node's event. "" is a stanza that cannot wait.

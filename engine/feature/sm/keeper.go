@@ -219,10 +219,19 @@ func (k *keeper) hear(h []byte) {
 }
 
 // plausible reports whether the client can have got as many.
-func (k *keeper) plausible(h uint32) bool { return uint64(h-uint32(k.acked)) <= k.out-k.acked }
+func (k *keeper) plausible(h uint32) bool {
+	return k.behind(h) || uint64(h-uint32(k.acked)) <= k.out-k.acked
+}
+
+// behind reports that the client has acknowledged more than h before. Clients
+// that begin to count late do that; there is nothing that could be sent again.
+func (k *keeper) behind(h uint32) bool { return int32(h-uint32(k.acked)) < 0 }
 
 // acknowledge forgets what the client has.
 func (k *keeper) acknowledge(h uint32) {
+	if k.behind(h) {
+		return
+	}
 	n := h - uint32(k.acked)
 	k.next -= k.queue.pop(int(n))
 	k.acked += uint64(n)

@@ -127,6 +127,7 @@ func (k *keeper) resumed(h uint32) []byte {
 // start lets the stream have what it has missed.
 func (k *keeper) start() {
 	k.state &^= starting
+	k.sess.Wake()
 	k.pump()
 }
 
