@@ -79,10 +79,10 @@ func (r *Router) Unbind(s *account.Session) {
 	if !a.Remove(s) {
 		return
 	}
-	r.enter()
-	sessions.Add(r.env.Shard(), -1)
-	r.hooks(r.Unbound, s)
-	r.leave()
+	r.Run(func() {
+		sessions.Add(r.env.Shard(), -1)
+		r.hooks(r.Unbound, s)
+	})
 	r.env.Accounts.Drop(a)
 }
 

@@ -21,8 +21,8 @@ const (
 // receive is where packets from other loops arrive.
 func (r *Router) receive(p *loop.Packet) {
 	r.enter()
+	defer r.leave()
 	r.handle(p)
-	r.leave()
 }
 
 // handle deals with p and frees it.

@@ -16,8 +16,8 @@ import (
 // It returns "", or the stream error to end the stream with.
 func (r *Router) Handle(s *account.Session, e xml.Elem) string {
 	r.enter()
+	defer r.leave()
 	streamError := r.fromSession(s, e)
-	r.leave()
 	return streamError
 }
 

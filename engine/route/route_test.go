@@ -339,6 +339,32 @@ func TestAnswerWaitsForTheStore(t *testing.T) {
 	}
 }
 
+// A panic in a handler is the loop's to survive: what was routed before it, and
+// all that comes later, is delivered.
+func TestPanicDoesNotStopTheRouter(t *testing.T) {
+	w := newWorld(t, 1, func(p *Plan) {
+		p.Outbound = []feature.Stage{func(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
+			if string(s.ID) == "bad" {
+				c.Router.Send(s.To, []byte("<message from='romeo@test/r' to='juliet@test/b' id='before'/>"))
+				panic("a bug of ours")
+			}
+			return feature.Continue
+		}}
+	})
+	romeo, _ := w.login("romeo@test/r", "0")
+	_, juliet := w.login("juliet@test/b", "0")
+	func() {
+		defer func() { recover() }()
+		w.send(romeo, "<message to='juliet@test/b' id='bad'/>")
+	}()
+	w.routers[0].Run(func() {
+		w.routers[0].Send(jid.MustParse("juliet@test/b"), []byte("<message from='romeo@test/r' to='juliet@test/b' id='after'/>"))
+	})
+	if got := fmt.Sprint(juliet.got); !strings.Contains(got, "'before'") || !strings.Contains(got, "'after'") {
+		t.Errorf("juliet got %s, want what came before the panic and after it", got)
+	}
+}
+
 func TestRoutingDoesNotAllocate(t *testing.T) {
 	for _, loops := range []int{1, 2, 4} {
 		w := newWorld(t, loops, nil)

@@ -50,6 +50,7 @@ type Router struct {
 	got     stanza.Stanza // what arrived as bytes
 	doc     xml.Doc
 	local   []*loop.Packet // for this very loop, handled when the handler returns
+	handled int            // of local, from its start
 	depth   int
 	names   namer
 	fans    fans
@@ -90,24 +91,25 @@ func (p *Plan) serves(host string) bool { return p.Hosts[host] || p.services[hos
 // Run runs fn as a handler: what it routes to this loop is handled after it.
 func (r *Router) Run(fn func()) {
 	r.enter()
+	defer r.leave()
 	fn()
-	r.leave()
 }
 
 func (r *Router) enter() { r.depth++ }
 
 // leave handles what was routed to this loop meanwhile, once nobody borrows
-// views any more.
+// views any more. It is deferred: after a panic, which the loop survives, the
+// next packets must not wait for ever.
 func (r *Router) leave() {
+	defer func() { r.depth-- }()
 	for r.depth == 1 && len(r.local) > 0 {
-		p := r.local[0]
-		r.local[0] = nil
-		if r.local = r.local[1:]; len(r.local) == 0 {
-			r.local = r.local[:0:cap(r.local)]
+		p := r.local[r.handled]
+		r.local[r.handled] = nil
+		if r.handled++; r.handled == len(r.local) {
+			r.local, r.handled = r.local[:0], 0
 		}
 		r.handle(p)
 	}
-	r.depth--
 }
 
 // home returns the router of to's bare JID.
@@ -164,8 +166,8 @@ func (r *Router) post(to *Router, p *loop.Packet) {
 		return
 	}
 	r.enter()
+	defer r.leave()
 	r.local = append(r.local, p)
-	r.leave()
 }
 
 // bounce answers the stanza b of ours with an error.

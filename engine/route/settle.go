@@ -21,6 +21,7 @@ func (r *Router) Settle(s *account.Session) {
 	mask := s.Unsettled
 	s.Unsettled = 0
 	r.enter()
+	defer r.leave()
 	for i, to := range r.routers {
 		if mask&(1<<(i&63)) != 0 {
 			w.left++
@@ -31,7 +32,6 @@ func (r *Router) Settle(s *account.Session) {
 		w.left = 1
 		r.post(r, settlePacket(kindSettled, w))
 	}
-	r.leave()
 }
 
 func settlePacket(kind uint8, w *settling) *loop.Packet {
