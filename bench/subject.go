@@ -128,7 +128,10 @@ func (r *run) start(s *subject) error {
 
 func (r *run) directory(s *subject) (dir string, err error) {
 	if r.server.keep != "" {
-		return r.server.keep, os.MkdirAll(r.server.keep, 0o700)
+		if dir, err = filepath.Abs(r.server.keep); err != nil { // the server takes it from its configuration's place
+			return "", err
+		}
+		return dir, os.MkdirAll(dir, 0o700)
 	}
 	s.dir, err = os.MkdirTemp("", "meerkat-bench-")
 	return s.dir, err

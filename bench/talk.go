@@ -199,6 +199,9 @@ func (w *watch) sample() error {
 		}
 		at := time.Since(began).Seconds()
 		all := (now.all - last.all).Seconds()
+		if all <= 0 { // a machine so busy that its own count stood still
+			continue
+		}
 		cpu.Add(at, 100*(now.used-last.used).Seconds()/all)
 		server.Add(at, 100*(now.server-last.server).Seconds()/all)
 		free.Add(at, float64(now.free)/1e9)
