@@ -64,6 +64,10 @@ func (g *shaper) name() string {
 		n = g.used[k-1-g.pick(min(k, 8))]
 	}
 	g.used = append(g.used, n)
+	if g.pick(64) == 0 { // no name, or another
+		i := g.pick(len(n))
+		n = n[:i] + g.of("%", "+", "\x7f", ":", "z", "\t") + n[i+1:]
+	}
 	return n
 }
 
@@ -93,10 +97,10 @@ var ordinaryNames = strings.Fields("to from id type a b c d e message iq presenc
 func (g *shaper) element(depth int) {
 	g.n++
 	name := g.name()
-	prefix := g.of("", "", "", "", "", "", "", "p:", "q:", "stream:")
+	prefix := g.of("", "", "p:", "q:", "stream:")
 	name = prefix + name
 	g.b = append(append(g.b, '<'), name...)
-	if strings.HasPrefix(prefix, "p") || strings.HasPrefix(prefix, "q") {
+	if (prefix == "p:" || prefix == "q:") && g.pick(3) > 0 {
 		g.b = append(g.b, " xmlns:"+prefix[:1]+"='urn:"+prefix[:1]+"'"...)
 	}
 	for range g.pick(6) {
@@ -115,11 +119,14 @@ func (g *shaper) element(depth int) {
 			g.text()
 		}
 	}
-	if g.pick(64) == 0 { // another letter in the end-tag
+	if g.pick(64) < 1+len(name)/15*7 { // another letter in the end-tag
 		i := g.pick(len(name))
 		name = name[:i] + "m" + name[i+1:]
 	}
 	g.b = append(append(append(g.b, "</"...), name...), g.of("", "", "", " ", "\t")+">"...)
+	if prefix != "" && g.pick(6) == 0 { // out of scope, if it was declared there
+		g.b = append(g.b, "<"+prefix+"n/>"...)
+	}
 }
 
 func (g *shaper) attr() {
@@ -156,7 +163,7 @@ func (g *shaper) text() {
 		g.b = append(g.b, "]]>"...)
 		return
 	}
-	g.chars("\n", "]]", "] ]>", "'", "\"")
+	g.chars("\n", "]]", "] ]>", "]]>", "'", "\"")
 }
 
 // fault changes a byte or some.
