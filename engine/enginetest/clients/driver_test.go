@@ -85,7 +85,7 @@ type kind struct {
 
 var (
 	slixmpp = kind{name: "slixmpp", start: startSlixmpp, mechanism: "SCRAM-SHA-512-PLUS", refused: "not-authorized", registers: true}
-	xmppjs  = kind{name: "xmppjs", start: startXMPPJS, mechanism: "SCRAM-SHA-1", refused: "not-authorized"}
+	xmppjs  = kind{name: "xmppjs", start: startXMPPJS, mechanism: "SCRAM-SHA-1", refused: "not-authorized", unnamed: true}
 	mellium = kind{name: "mellium", start: startMellium, mechanism: "SCRAM-SHA-256-PLUS", refused: "the name or the password is wrong", unnamed: true}
 
 	kinds = []kind{slixmpp, xmppjs, mellium}

@@ -23,7 +23,7 @@ async function login(cmd) {
   xmpp.reconnect.stop();
   let mechanism = "";
   xmpp.on("send", (el) => {
-    if (el.name === "auth") mechanism = el.attrs.mechanism;
+    if (el.name === "auth" || el.name === "authenticate") mechanism = el.attrs.mechanism;
   });
   xmpp.on("error", () => {}); // start() throws it as well
   xmpp.on("stanza", came);
