@@ -65,7 +65,7 @@ func (r *Router) read(b []byte) bool {
 		r.env.Log.Error("a routed stanza is not sound", "condition", c.String())
 		return false
 	}
-	r.got.From, err = jid.View(e.Attr("from"))
+	r.got.From, err = jid.View(r.got.Claimed)
 	return err == nil
 }
 

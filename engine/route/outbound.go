@@ -29,7 +29,7 @@ func (r *Router) fromSession(s *account.Session, e xml.Elem) string {
 	if cond == stanza.Undefined {
 		return r.fromNonza(c, e)
 	}
-	if !isOwn(s, e.Attr("from")) {
+	if !isOwn(s, st.Claimed) {
 		return "invalid-from"
 	}
 	if s.Received++; s.Done != nil && s.Again(print(st)) {

@@ -67,6 +67,8 @@ type Stanza struct {
 	Type Type
 	// From is who really sent it: a session's full JID, stamped by the server.
 	From jid.JID
+	// Claimed is who the element says sent it, nil if it does not.
+	Claimed []byte
 	// To is zero if the sender gave none.
 	To jid.JID
 	ID []byte
@@ -112,12 +114,12 @@ func (s *Stanza) Read(e xml.Elem) Condition {
 	if s.Kind == None {
 		return Undefined
 	}
-	s.ID = e.Attr("id")
-	s.Lang = e.Lang()
+	a := e.Address()
+	s.ID, s.Lang, s.Claimed = a.ID, a.Lang, a.From
 	s.To = jid.JID{}
-	s.Type = typeOf(s.Kind, e.Attr("type"))
-	if to := e.Attr("to"); to != nil {
-		j, err := jid.View(to)
+	s.Type = typeOf(s.Kind, a.Type)
+	if a.To != nil {
+		j, err := jid.View(a.To)
 		if err != nil {
 			return JIDMalformed
 		}
