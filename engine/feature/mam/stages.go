@@ -94,11 +94,14 @@ func runAll(stages []feature.Stage, c *feature.Ctx, s *stanza.Stanza) feature.Ve
 
 // wants reports whether s, exchanged with peer, goes into c.Owner's archive.
 func (w *work) wants(c *feature.Ctx, s *stanza.Stanza, peer jid.JID) bool {
-	if !w.f.enabled || !worthy(s) {
+	if !w.f.enabled {
 		return false
 	}
-	if c.Account != nil {
-		return w.f.prefsOf(c).want(c, peer)
+	if c.Account != nil { // the answer about a peer is remembered: it comes first
+		return w.f.prefsOf(c).want(c, peer) && worthy(s)
+	}
+	if !worthy(s) {
+		return false
 	}
 	yes := false
 	c.View(func(tx *store.Tx) {
