@@ -67,7 +67,11 @@ func (f *service) handle(c *feature.Ctx, s *stanza.Stanza) {
 		f.handleService(c, s)
 		return
 	}
-	r := f.find(c.Env, s.To.Bare())
+	r, ok := f.find(c.Env, s.To.Bare())
+	if !ok {
+		c.Fail(s, stanza.InternalServerError, "")
+		return
+	}
 	if s.Kind == stanza.Presence {
 		f.handlePresence(c, s, r)
 		return

@@ -64,10 +64,11 @@ func (f *service) newRoom(e *feature.Env, j jid.JID) *room {
 }
 
 // find returns the room of that address, from the store if it is not here; nil
-// if there is none. Who calls it calls rest afterwards.
-func (f *service) find(e *feature.Env, j jid.JID) *room {
+// if there is none, false if it cannot be read. Who calls it calls rest
+// afterwards.
+func (f *service) find(e *feature.Env, j jid.JID) (r *room, ok bool) {
 	if r := f.loops[e.Shard()][j.String()]; r != nil {
-		return r
+		return r, true
 	}
 	return f.load(e, j)
 }

@@ -25,29 +25,39 @@ type record struct {
 	Subject  subject  `json:"subject"`
 }
 
-// load makes the stored room of that address one in memory.
-func (f *service) load(e *feature.Env, j jid.JID) (r *room) {
+// load makes the stored room of that address one in memory; nil if there is
+// none. It reports false if the room is there but cannot be read: nobody may then
+// enter it, or make another one in its place.
+func (f *service) load(e *feature.Env, j jid.JID) (r *room, ok bool) {
+	var rec record
+	found := false
+	aff := make(map[string]affiliation)
 	e.View(func(tx *store.Tx) {
 		v := records.Get(tx, j.String())
-		if v == nil {
+		if found = v != nil; !found {
+			ok = true
 			return
 		}
-		var rec record
-		if err := json.Unmarshal(v, &rec); err != nil {
+		err := json.Unmarshal(v, &rec)
+		if err == nil {
+			err = affiliations.Each(tx, j.String(), func(bare string, v []byte) error {
+				if len(v) == 1 {
+					aff[bare] = affiliation(int8(v[0]))
+				}
+				return nil
+			})
+		}
+		if ok = err == nil; !ok {
 			e.Log.Error("a stored room cannot be read", "room", j.String(), "err", err)
-			return
 		}
-		r = f.newRoom(e, j)
-		r.stored, r.set, r.subj = true, rec.Settings, rec.Subject
-		copy(r.key[:], rec.Key)
-		_ = affiliations.Each(tx, r.jid.String(), func(bare string, v []byte) error {
-			if len(v) == 1 {
-				r.aff[bare] = affiliation(int8(v[0]))
-			}
-			return nil
-		})
 	})
-	return r
+	if !ok || !found {
+		return nil, ok
+	}
+	r = f.newRoom(e, j)
+	r.stored, r.set, r.subj, r.aff = true, rec.Settings, rec.Subject, aff
+	copy(r.key[:], rec.Key)
+	return r, true
 }
 
 // newKey is for a new room.
@@ -116,12 +126,15 @@ func (r *room) erase() func(tx *store.Tx) error {
 	name := r.jid.String()
 	return func(tx *store.Tx) error {
 		owners := []string{}
-		_ = affiliations.Each(tx, name, func(bare string, v []byte) error {
+		err := affiliations.Each(tx, name, func(bare string, v []byte) error {
 			if len(v) == 1 && affiliation(int8(v[0])) == owner {
 				owners = append(owners, bare)
 			}
 			return nil
 		})
+		if err != nil {
+			return err
+		}
 		for _, o := range owners {
 			if err := roomsOf.Delete(tx, o, name); err != nil {
 				return err

@@ -80,10 +80,10 @@ func set(c *feature.Ctx, q *stanza.Stanza) {
 				return err
 			}
 		}
-		if limit > 0 && size(tx, owner) > limit {
-			return stanza.ResourceConstraint
+		if n, err := size(tx, owner); err != nil || limit <= 0 || n <= limit {
+			return err
 		}
-		return nil
+		return stanza.ResourceConstraint
 	}, func(err error) {
 		if err == stanza.ResourceConstraint {
 			full.Add(env.Shard(), 1)
@@ -96,7 +96,7 @@ func set(c *feature.Ctx, q *stanza.Stanza) {
 	})
 }
 
-func size(tx *store.Tx, owner string) (n int) {
-	_ = items.Each(tx, owner, func(key string, v []byte) error { n += len(key) + len(v); return nil })
-	return n
+func size(tx *store.Tx, owner string) (n int, err error) {
+	err = items.Each(tx, owner, func(key string, v []byte) error { n += len(key) + len(v); return nil })
+	return n, err
 }

@@ -1,0 +1,41 @@
+package muc_test
+
+import (
+	"strings"
+	"testing"
+
+	"meerkat/engine/feature/muc"
+	"meerkat/store"
+)
+
+// A room that cannot be read is no room that is not there: nobody makes another
+// in its place, and what is left of it stays.
+func TestDamagedRoomIsNotReplaced(t *testing.T) {
+	w := newWorld(t)
+	const broken = `{"settings":`
+	err := w.store.UpdateWait(func(tx *store.Tx) error {
+		return muc.Records.Put(tx, "r@conference.test", []byte(broken))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	romeo := w.login("romeo@test/desk")
+	romeo.join("romeo")
+	if got := romeo.take(); strings.Contains(got, "110") {
+		t.Errorf("romeo has entered: %q", got)
+	}
+	romeo.send("<message type='groupchat' to='r@conference.test'><body>x</body></message>")
+	if got := romeo.take(); !strings.Contains(got, "<internal-server-error ") {
+		t.Errorf("a message is answered with %q, want internal-server-error", got)
+	}
+	w.group.Turn()
+	err = w.store.View(func(tx *store.Tx) error {
+		if got := string(muc.Records.Get(tx, "r@conference.test")); got != broken {
+			t.Errorf("stored is %q, want what was there", got)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

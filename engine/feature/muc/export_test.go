@@ -1,0 +1,4 @@
+package muc
+
+// Records is where rooms are stored.
+var Records = records
