@@ -25,7 +25,10 @@ func (c Change) Got() bool { return c.Before&From == 0 && c.After&From != 0 }
 // Set writes name and groups of a contact, as a roster set does
 // (RFC 6121 §2.3, §2.4). At most limit items (0: any number) may be listed.
 func Set(tx *store.Tx, owner, jid, name string, groups []string, limit int) (Change, error) {
-	v := Load(tx, owner)
+	v, err := load(tx, owner)
+	if err != nil {
+		return Change{}, err
+	}
 	c := v.contact(jid)
 	if c.State&Listed == 0 && v.full(limit) {
 		return Change{}, stanza.ResourceConstraint
@@ -39,7 +42,10 @@ func Set(tx *store.Tx, owner, jid, name string, groups []string, limit int) (Cha
 // Remove takes a contact out (RFC 6121 §2.5). What the two had with each other
 // is in Before; a request that waited is gone.
 func Remove(tx *store.Tx, owner, jid string) (Change, error) {
-	v := Load(tx, owner)
+	v, err := load(tx, owner)
+	if err != nil {
+		return Change{}, err
+	}
 	c := v.contact(jid)
 	if c.State&Listed == 0 {
 		return Change{}, stanza.ItemNotFound
@@ -51,7 +57,10 @@ func Remove(tx *store.Tx, owner, jid string) (Change, error) {
 
 // Outbound applies presence of type t from owner to jid.
 func Outbound(tx *store.Tx, owner, jid string, t stanza.Type, limit int) (Change, error) {
-	v := Load(tx, owner)
+	v, err := load(tx, owner)
+	if err != nil {
+		return Change{}, err
+	}
 	c := v.contact(jid)
 	before := c.State
 	next, effect := before.Outbound(t)
@@ -68,7 +77,10 @@ func Outbound(tx *store.Tx, owner, jid string, t stanza.Type, limit int) (Change
 // Inbound applies presence of type t from jid to owner. request is the stanza
 // itself, kept while it is a question without an answer.
 func Inbound(tx *store.Tx, owner, jid string, t stanza.Type, request []byte) (Change, error) {
-	v := Load(tx, owner)
+	v, err := load(tx, owner)
+	if err != nil {
+		return Change{}, err
+	}
 	c := v.contact(jid)
 	before := c.State
 	next, effect := before.Inbound(t)

@@ -32,13 +32,22 @@ var errDamaged = errors.New("roster: damaged")
 // empty roster that was never changed.
 type View []byte
 
-// Load returns owner's roster, borrowed until the transaction ends.
+// Load returns owner's roster, borrowed until the transaction ends. One that is
+// damaged looks empty; changes refuse to touch it.
 func Load(tx *store.Tx, owner string) View {
-	v := View(doc.Get(tx, owner))
-	if len(v) < head || v[0] != 1 || len(v) < head+4*int(binary.BigEndian.Uint32(v[9:])) {
-		return nil
-	}
+	v, _ := load(tx, owner) // readers show what there is
 	return v
+}
+
+func load(tx *store.Tx, owner string) (View, error) {
+	v := View(doc.Get(tx, owner))
+	switch {
+	case v == nil:
+		return nil, nil
+	case len(v) < head || v[0] != 1 || len(v) < head+4*int(binary.BigEndian.Uint32(v[9:])):
+		return nil, fmt.Errorf("%w: %s", errDamaged, owner)
+	}
+	return v, nil
 }
 
 // Version counts the changes of what clients see. It is 0 while there were none.

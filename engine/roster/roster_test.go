@@ -214,3 +214,35 @@ func FuzzCheck(f *testing.F) {
 		}
 	})
 }
+
+// A roster that cannot be read must not be taken for an empty one and written
+// over.
+func TestDamagedRosterIsNotReplaced(t *testing.T) {
+	s := open(t)
+	broken := []byte{9, 1, 2, 3}
+	if err := update(t, s, func(tx *store.Tx) error { return Put(tx, "r@t", broken) }); err != nil {
+		t.Fatal(err)
+	}
+	for name, fn := range map[string]func(tx *store.Tx) (Change, error){
+		"set":      func(tx *store.Tx) (Change, error) { return Set(tx, "r@t", "j@t", "J", nil, 0) },
+		"remove":   func(tx *store.Tx) (Change, error) { return Remove(tx, "r@t", "j@t") },
+		"outbound": func(tx *store.Tx) (Change, error) { return Outbound(tx, "r@t", "j@t", stanza.Subscribe, 0) },
+		"inbound": func(tx *store.Tx) (Change, error) {
+			return Inbound(tx, "r@t", "j@t", stanza.Subscribe, []byte("<presence/>"))
+		},
+	} {
+		err := update(t, s, func(tx *store.Tx) error { _, err := fn(tx); return err })
+		if !errors.Is(err, errDamaged) {
+			t.Errorf("%s: %v, want %v", name, err, errDamaged)
+		}
+	}
+	err := s.View(func(tx *store.Tx) error {
+		if got := doc.Get(tx, "r@t"); !slices.Equal(got, broken) {
+			t.Errorf("stored is %x, want what was there", got)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

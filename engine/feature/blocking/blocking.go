@@ -61,7 +61,7 @@ func New(flags *account.Flags) (feature.Feature, *Feature) {
 // bound loads the lists with the account's first session.
 func (f *Feature) bound(c *feature.Ctx) {
 	if len(c.Account.Sessions) == 1 {
-		c.View(func(tx *store.Tx) { f.lists.Put(&c.Account.Slots, load(tx, c.Owner.String())) })
+		f.lists.Put(&c.Account.Slots, loadLogged(c.Env, c.Owner.String()))
 	}
 	if hasActive(c.Account, f) {
 		c.Session.Refuses = f.refuses(c.Env, c.Session)
@@ -127,19 +127,19 @@ func (f *Feature) unblock(c *feature.Ctx, q *stanza.Stanza) {
 	f.change(c, q, func(l *lists) (string, []string, error) { return "unblock", l.unblock(jids), nil })
 }
 
-// change stores what edit does to the lists, then tells everybody: resources by
+// change stores what apply does to the lists, then tells everybody: resources by
 // a push (XEP-0191 §3.3, §3.4), contacts by presence.
-func (f *Feature) change(c *feature.Ctx, q *stanza.Stanza, edit func(*lists) (string, []string, error)) {
+func (f *Feature) change(c *feature.Ctx, q *stanza.Stanza, apply func(*lists) (string, []string, error)) {
 	env, owner, a, req := c.Env, c.Owner, c.Account, c.Later(q)
 	var l *lists
 	var what string
 	var jids []string
 	asked, _ := targets(q.Payload())
 	env.Update(func(tx *store.Tx) (err error) {
-		if l = load(tx, owner.String()); l == nil {
-			l = new(lists)
+		if l, err = edit(tx, owner.String()); err != nil {
+			return err
 		}
-		if what, jids, err = edit(l); err != nil {
+		if what, jids, err = apply(l); err != nil {
 			return err
 		}
 		return l.save(tx, owner.String())

@@ -40,9 +40,7 @@ func hasActive(a *account.Account, f *Feature) bool {
 func (f *Feature) unwanted(c *feature.Ctx, s *stanza.Stanza) bool {
 	w := f.about(c.Env, c.Owner.String(), s.From, kindOf(s, false))
 	if c.Account == nil {
-		var d *list
-		c.View(func(tx *store.Tx) { d = load(tx, c.Owner.String()).fallback() })
-		return d.denies(w)
+		return loadLogged(c.Env, c.Owner.String()).fallback().denies(w)
 	}
 	if s.To.IsFull() {
 		if to := c.Account.Find(s.To.Resource()); to != nil {

@@ -2,9 +2,11 @@ package blocking
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
+	"meerkat/engine/feature"
 	"meerkat/engine/jid"
 	"meerkat/engine/roster"
 	"meerkat/engine/stanza"
@@ -47,17 +49,38 @@ type item struct {
 	Kinds kinds  `json:"kinds,omitempty"`
 }
 
-// load reads an account's lists; nil if it has none.
-func load(tx *store.Tx, owner string) *lists {
+// load reads an account's lists; nil if it has none. What cannot be read is an
+// error: it must not be taken for none, and written over.
+func load(tx *store.Tx, owner string) (*lists, error) {
 	v := doc.Get(tx, owner)
 	if v == nil {
-		return nil
+		return nil, nil
 	}
 	l := new(lists)
-	if json.Unmarshal(v, l) != nil {
-		return nil
+	if err := json.Unmarshal(v, l); err != nil {
+		return nil, fmt.Errorf("blocking: the lists of %s cannot be read: %w", owner, err)
 	}
+	return l, nil
+}
+
+// loadLogged is load on a loop, for filters.
+func loadLogged(e *feature.Env, owner string) (l *lists) {
+	e.View(func(tx *store.Tx) {
+		var err error
+		if l, err = load(tx, owner); err != nil {
+			e.Log.Error("blocking is off for an account", "err", err)
+		}
+	})
 	return l
+}
+
+// edit reads the lists to change them; none are an empty set.
+func edit(tx *store.Tx, owner string) (*lists, error) {
+	l, err := load(tx, owner)
+	if l == nil && err == nil {
+		l = new(lists)
+	}
+	return l, err
 }
 
 // save stores them, or nothing if there are none.

@@ -202,15 +202,15 @@ func (f *Feature) removeList(c *feature.Ctx, q *stanza.Stanza, name string) {
 	})
 }
 
-// store applies edit, answers, and tells the resources which list has changed.
-func (f *Feature) store(c *feature.Ctx, q *stanza.Stanza, name string, edit func(*store.Tx, *lists) error) {
+// store applies change, answers, and tells the resources which list has changed.
+func (f *Feature) store(c *feature.Ctx, q *stanza.Stanza, name string, change func(*store.Tx, *lists) error) {
 	env, owner, a, req := c.Env, c.Owner, c.Account, c.Later(q)
 	var l *lists
-	env.Update(func(tx *store.Tx) error {
-		if l = load(tx, owner.String()); l == nil {
-			l = new(lists)
+	env.Update(func(tx *store.Tx) (err error) {
+		if l, err = edit(tx, owner.String()); err != nil {
+			return err
 		}
-		if err := edit(tx, l); err != nil {
+		if err := change(tx, l); err != nil {
 			return err
 		}
 		return l.save(tx, owner.String())
