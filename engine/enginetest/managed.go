@@ -97,6 +97,14 @@ func (m *Managed) Resumes() (resumed, lost int) {
 	return m.resumes, m.lost
 }
 
+// Online reports whether the server has acknowledged the initial presence: what
+// others send from now on comes in order.
+func (m *Managed) Online() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.acked > 0
+}
+
 func (m *Managed) stopped() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

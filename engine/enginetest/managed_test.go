@@ -47,6 +47,12 @@ func talk(t *testing.T, a, b *Managed, messages, resumes int, patience time.Dura
 		defer m.Stop()
 	}
 	end := time.Now().Add(patience)
+	for !a.Online() || !b.Online() { // a session has its messages in order once it is available
+		if stuck(t, a, b, end) {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 	sent := 0
 	for ; sent < messages || resumed(a) < resumes || resumed(b) < resumes; sent++ {
 		a.Send("a" + strconv.Itoa(sent))

@@ -29,6 +29,10 @@ func TestSessionsSurviveKills(t *testing.T) {
 		defer m.Stop()
 	}
 	end := time.Now().Add(3 * time.Minute)
+	for !a.Online() || !b.Online() { // a session has its messages in order once it is available
+		waitingOf(t, a, end)
+		time.Sleep(time.Millisecond)
+	}
 	for i := range messages {
 		a.Send("a" + strconv.Itoa(i))
 		b.Send("b" + strconv.Itoa(i))

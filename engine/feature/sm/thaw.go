@@ -56,13 +56,15 @@ func (f *Feature) thaw(r *feature.Resumption, id string, h uint32) {
 		return
 	}
 	k.attach(r.Stream)
+	last := k.sent
 	k.restore(z, func(err error) {
-		k.safe = k.sent
+		k.safe = max(k.safe, last)
 		if err != nil {
 			k.state |= lossy
 		}
-		r.Done(k.sess, k.resumed(z.h), func() { f.wake(k, z); k.start() })
+		r.Done(k.sess, k.resumed(z.h), k.start)
 	})
+	f.wake(k, z) // at once: what was stored for it goes before what comes now
 }
 
 // rebuild makes the session anew, with what the client does not have.
