@@ -107,7 +107,7 @@ func (r *room) carryOut(req *feature.Request, who jid.JID, list []change, most i
 }
 
 func (r *room) nickOf(who jid.JID) string {
-	if st := r.seats[who.String()]; st != nil {
+	if st := r.seat(who); st != nil {
 		return st.nick
 	}
 	return ""
@@ -116,7 +116,7 @@ func (r *room) nickOf(who jid.JID) string {
 // judge holds one change against the tables of §5, and notes in after what
 // affiliation it gives.
 func (r *room) judge(by standing, who jid.JID, ch *change, after map[string]affiliation) stanza.Condition {
-	o := r.byNick[ch.nick]
+	o := r.named(ch.nick)
 	if ch.role != nil {
 		if o == nil {
 			return stanza.ItemNotFound
@@ -127,7 +127,7 @@ func (r *room) judge(by standing, who jid.JID, ch *change, after map[string]affi
 		if o == nil {
 			return stanza.ItemNotFound
 		}
-		ch.bare = o.bare
+		ch.bare = o.bare()
 	}
 	was := r.affiliation(ch.bare)
 	if cond := mayChangeAffiliation(by.aff, was, *ch.aff); cond != stanza.OK {
@@ -173,7 +173,7 @@ func (r *room) apply(list []change, actor string) {
 		it := item{actor: actor, reason: ch.reason}
 		if ch.aff != nil {
 			r.affiliate(ch.bare.String(), *ch.aff, it)
-		} else if o := r.byNick[ch.nick]; o != nil {
+		} else if o := r.named(ch.nick); o != nil {
 			r.giveRole(o, *ch.role, it)
 		}
 	}
@@ -258,7 +258,7 @@ func (r *room) listOccupants(b *xml.Builder, of role, by standing) {
 		}
 		b.Start("item", "").Attr("affiliation", o.aff.String()).Attr("nick", o.nick).Attr("role", o.role.String())
 		if r.set.Whois || by.role == moderator {
-			b.Attr("jid", o.seats[len(o.seats)-1].jid.String())
+			b.Attr("jid", o.last.jid.String())
 		}
 		b.End()
 	}

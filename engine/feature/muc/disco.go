@@ -189,12 +189,12 @@ func (s *settings) features() []string {
 // tellItems lists occupants to who is here, and to all if the room may be listed
 // and is open (§6.5).
 func (r *room) tellItems(c *feature.Ctx, s *stanza.Stanza) {
-	shown := r.seats[s.From.String()] != nil || r.set.Public && !r.set.MembersOnly && !r.set.Protected && !r.locked
+	shown := r.seat(s.From) != nil || r.set.Public && !r.set.MembersOnly && !r.set.Protected && !r.locked
 	c.Result(s, func(b *xml.Builder) {
 		b.Start("query", itemsSpace)
 		for _, o := range r.list {
 			if shown && !r.hides(o) {
-				b.Start("item", "").Attr("jid", o.jid.String()).End()
+				b.Start("item", "").AttrBytes("jid", r.address(o)).End()
 			}
 		}
 		b.End()

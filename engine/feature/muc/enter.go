@@ -2,6 +2,7 @@ package muc
 
 import (
 	"slices"
+	"strings"
 
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
@@ -19,7 +20,7 @@ func (f *service) arrive(c *feature.Ctx, s *stanza.Stanza, r *room) {
 	x := s.Elem.Child("x", mucSpace)
 	var st *seat
 	if r != nil {
-		st = r.seats[s.From.String()]
+		st = r.seat(s.From)
 	}
 	switch {
 	case s.To.IsBare():
@@ -46,10 +47,10 @@ func (r *room) again(c *feature.Ctx, s *stanza.Stanza, st *seat, x xml.Elem) {
 			refuse(c, s, stanza.BadRequest)
 			return
 		}
-		st.content, st.lang = r.content(s.Elem), string(s.Lang)
+		st.shows(r.content(s.Elem), s.Lang)
 		r.show(c, st, s, nil, past)
 	default:
-		st.content, st.lang = r.content(s.Elem), string(s.Lang)
+		st.shows(r.content(s.Elem), s.Lang)
 		r.update(st.occupant, &item{id: string(s.ID)})
 	}
 }
@@ -118,29 +119,27 @@ func (r *room) enter(c *feature.Ctx, s *stanza.Stanza, x xml.Elem, codes []int) 
 		refuse(c, s, cond)
 		return
 	}
-	o := r.byNick[s.To.Resource()]
+	o := r.named(s.To.Resource())
 	if o == nil {
 		o = r.newOccupant(s)
 	}
-	o.content, o.lang = r.content(s.Elem), string(s.Lang)
+	o.shows(r.content(s.Elem), s.Lang)
 	st := r.add(o, s.From)
 	r.show(c, st, s, codes, past)
 }
 
 func (r *room) newOccupant(s *stanza.Stanza) *occupant {
-	bare := s.From.Bare().Clone()
-	a := r.affiliation(bare)
-	self := s.To.Clone()
+	a := r.affiliation(s.From)
 	return &occupant{
 		standing: standing{initialRole(r.set.Moderated, a), a},
-		nick:     self.Resource(), jid: self, bare: bare, id: r.occupantID(bare),
+		nick:     strings.Clone(s.To.Resource()), id: r.occupantID(s.From),
 	}
 }
 
 // admits judges who wants to enter, in the order in which the least is told.
 func (r *room) admits(c *feature.Ctx, s *stanza.Stanza, x xml.Elem) stanza.Condition {
 	a := r.affiliation(s.From)
-	o := r.byNick[s.To.Resource()]
+	o := r.named(s.To.Resource())
 	switch {
 	case a == outcast:
 		return stanza.Forbidden // §7.2.7
@@ -150,7 +149,7 @@ func (r *room) admits(c *feature.Ctx, s *stanza.Stanza, x xml.Elem) stanza.Condi
 		return stanza.RegistrationRequired // §7.2.6
 	case r.set.Protected && a != owner && string(x.Child("password", mucSpace).Text()) != r.set.Secret:
 		return stanza.NotAuthorized // §7.2.5
-	case o != nil && o.bare != s.From.Bare():
+	case o != nil && o.bare() != s.From.Bare():
 		return stanza.Conflict // §7.2.8
 	case o == nil && r.isFull(c, a):
 		full.Add(c.Shard(), fullOccupants, 1)
@@ -187,7 +186,7 @@ func (r *room) show(c *feature.Ctx, st *seat, s *stanza.Stanza, codes []int, pas
 
 // depart takes unavailable presence, and errors, of who is here (§7.14).
 func (r *room) depart(s *stanza.Stanza) {
-	st := r.seats[s.From.String()]
+	st := r.seat(s.From)
 	if st == nil {
 		return
 	}
@@ -203,7 +202,7 @@ func (r *room) depart(s *stanza.Stanza) {
 func (r *room) leave(st *seat, it *item) {
 	o := st.occupant
 	it.gone, it.only = true, st
-	if len(o.seats) > 1 {
+	if o.last.before != nil {
 		r.tellSelf(o, it)
 	} else {
 		r.update(o, it)
@@ -215,15 +214,15 @@ func (r *room) leave(st *seat, it *item) {
 func (r *room) expel(o *occupant, it *item) {
 	it.gone = true
 	r.update(o, it)
-	for len(o.seats) > 0 {
-		r.drop(o.seats[0])
+	for st := range o.seats() {
+		r.drop(st)
 	}
 }
 
 // rename gives an occupant another nick (§7.6).
 func (r *room) rename(c *feature.Ctx, s *stanza.Stanza, st *seat) {
 	o := st.occupant
-	if r.byNick[s.To.Resource()] != nil {
+	if r.named(s.To.Resource()) != nil {
 		refuse(c, s, stanza.Conflict)
 		return
 	}
@@ -231,11 +230,8 @@ func (r *room) rename(c *feature.Ctx, s *stanza.Stanza, st *seat) {
 		refuse(c, s, stanza.NotAllowed)
 		return
 	}
-	self := s.To.Clone()
-	r.update(o, &item{gone: true, nick: self.Resource(), codes: []int{303}})
-	delete(r.byNick, o.nick)
-	o.nick, o.jid = self.Resource(), self
-	r.byNick[o.nick] = o
-	o.content, o.lang = r.content(s.Elem), string(s.Lang)
+	r.update(o, &item{gone: true, nick: s.To.Resource(), codes: []int{303}})
+	r.crowd.rename(o, s.To.Resource())
+	o.shows(r.content(s.Elem), s.Lang)
 	r.update(o, &item{id: string(s.ID)})
 }

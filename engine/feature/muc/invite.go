@@ -14,7 +14,7 @@ const maxInvites = 20
 // invite takes mediated invitations (§7.8.2). Whom an admin invites becomes a
 // member of a room that is for members only.
 func (r *room) invite(c *feature.Ctx, s *stanza.Stanza, x xml.Elem) {
-	st := r.seats[s.From.String()]
+	st := r.seat(s.From)
 	switch {
 	case st == nil:
 		refuse(c, s, stanza.NotAcceptable)
@@ -101,8 +101,8 @@ func (r *room) decline(c *feature.Ctx, s *stanza.Stanza, e xml.Elem) {
 		refuse(c, s, stanza.JIDMalformed)
 		return
 	}
-	if o := r.byNick[to.Resource()]; o != nil && to.Bare() == r.jid {
-		to = o.bare
+	if o := r.named(to.Resource()); o != nil && to.Bare() == r.jid {
+		to = o.bare()
 	}
 	if r.affiliation(to) < member && len(r.of(to.BareString())) == 0 {
 		refuse(c, s, stanza.ItemNotFound)
@@ -124,14 +124,14 @@ const requestType = mucSpace + "#request"
 // voice takes a visitor's request for voice to the moderators, and a moderator's
 // consent (§7.13, §8.6).
 func (r *room) voice(c *feature.Ctx, s *stanza.Stanza, f form.Form) {
-	st := r.seats[s.From.String()]
+	st := r.seat(s.From)
 	allowed, answer := f.Bool("muc#request_allow")
 	switch {
 	case st == nil:
 		refuse(c, s, stanza.NotAcceptable)
 	case st.role == moderator && answer:
 		nick, _ := f.Value("muc#roomnick")
-		if o := r.byNick[nick]; allowed && o != nil && o.role == visitor {
+		if o := r.named(nick); allowed && o != nil && o.role == visitor {
 			r.giveRole(o, participant, item{actor: st.nick})
 		}
 	case st.role != visitor:

@@ -43,12 +43,12 @@ func (r *room) handleIQ(c *feature.Ctx, s *stanza.Stanza) {
 // occupantIQ is from one occupant to another (§17.4), or a ping of who asks
 // whether it is still here (XEP-0410 §3).
 func (r *room) occupantIQ(c *feature.Ctx, s *stanza.Stanza) {
-	to := r.byNick[s.To.Resource()]
+	to := r.named(s.To.Resource())
 	if !s.Request() {
 		r.relayAnswer(s, to)
 		return
 	}
-	st := r.seats[s.From.String()]
+	st := r.seat(s.From)
 	switch {
 	case st == nil && s.Payload().Is("query", infoSpace):
 		refuse(c, s, stanza.BadRequest) // §6.6
@@ -66,7 +66,7 @@ func (r *room) occupantIQ(c *feature.Ctx, s *stanza.Stanza) {
 // relayRequest hands a request to the session that came last, or, where the
 // account answers for its sessions, to the account. The id says who asked.
 func (r *room) relayRequest(s *stanza.Stanza, from *seat, to *occupant) {
-	target := to.seats[len(to.seats)-1].jid
+	target := to.last.jid
 	switch string(s.Payload().Space()) {
 	case "vcard-temp", "http://jabber.org/protocol/pubsub":
 		target = target.Bare()
@@ -84,7 +84,7 @@ func (r *room) relayAnswer(s *stanza.Stanza, to *occupant) {
 	if !ok || err != nil || to == nil || from == nil || len(id) == 0 {
 		return
 	}
-	for _, st := range to.seats {
+	for st := range to.seats() {
 		if st.serial == uint32(serial) {
 			r.relayIQ(s, from, st.jid, id)
 		}
@@ -93,7 +93,7 @@ func (r *room) relayAnswer(s *stanza.Stanza, to *occupant) {
 
 // answerer finds the occupant that who, a session or an account, answers for.
 func (r *room) answerer(who jid.JID) *occupant {
-	if st := r.seats[who.String()]; st != nil {
+	if st := r.seat(who); st != nil {
 		return st.occupant
 	}
 	if list := r.of(who.String()); len(list) > 0 {
@@ -103,7 +103,7 @@ func (r *room) answerer(who jid.JID) *occupant {
 }
 
 func (r *room) relayIQ(s *stanza.Stanza, from *occupant, to jid.JID, id []byte) {
-	ed := xml.Edit{From: []byte(from.jid.String()), To: []byte(to.String()), ID: id}
+	ed := xml.Edit{From: r.address(from), To: []byte(to.String()), ID: id}
 	b := s.Elem.AppendEdited(r.env.Scratch(), stanza.Client, &ed)
 	r.env.Router.Send(to, b)
 	r.env.Keep(b)

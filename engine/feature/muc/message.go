@@ -48,7 +48,7 @@ func (r *room) request(c *feature.Ctx, s *stanza.Stanza) {
 
 // groupchat is a message for everybody (§7.4), or a subject (§8.1).
 func (r *room) groupchat(c *feature.Ctx, s *stanza.Stanza) {
-	st := r.seats[s.From.String()]
+	st := r.seat(s.From)
 	subj := s.Elem.Child("subject", stanza.Client)
 	body := s.Elem.Child("body", stanza.Client).OK()
 	switch {
@@ -72,8 +72,8 @@ func (r *room) groupchat(c *feature.Ctx, s *stanza.Stanza) {
 // reflect appends s as o says it, without an address, with more at its end.
 func (r *room) reflect(dst []byte, s *stanza.Stanza, o *occupant, more []byte) []byte {
 	var b xml.Builder
-	tail := b.Reset(nil, stanza.Client).Start("occupant-id", occupantSpace).Attr("id", o.id).End().Raw(more).Bytes()
-	ed := xml.Edit{From: []byte(o.jid.String()), To: []byte{}, Skip: r.forged, Tail: tail}
+	tail := b.Reset(nil, stanza.Client).Start("occupant-id", occupantSpace).Attr("id", o.id.String()).End().Raw(more).Bytes()
+	ed := xml.Edit{From: r.address(o), To: []byte{}, Skip: r.forged, Tail: tail}
 	if len(s.Lang) > 0 {
 		ed.Lang = s.Lang
 	}
@@ -83,8 +83,8 @@ func (r *room) reflect(dst []byte, s *stanza.Stanza, o *occupant, more []byte) [
 // toAll sends b to all sessions here.
 func (r *room) toAll(b []byte) {
 	r.env.Router.Fan(b, func(yield func(string)) {
-		for _, o := range r.list {
-			yieldAll(o, yield)
+		for _, st := range r.seats {
+			yield(st.jid.String())
 		}
 	})
 }
@@ -105,7 +105,7 @@ func (r *room) setSubject(c *feature.Ctx, s *stanza.Stanza, st *seat, text strin
 		return
 	}
 	b := r.reflect(c.Scratch(), s, st.occupant, nil)
-	r.subj = subject{text, st.nick, st.id, c.Now()}
+	r.subj = subject{text, st.nick, st.id.String(), c.Now()}
 	r.toAll(b)
 	c.Keep(b)
 	if !r.stored {
@@ -153,7 +153,7 @@ func (r *room) maySendPrivate(by role) bool {
 
 // private is a message from occupant to occupant (§7.5).
 func (r *room) private(c *feature.Ctx, s *stanza.Stanza) {
-	st, to := r.seats[s.From.String()], r.byNick[s.To.Resource()]
+	st, to := r.seat(s.From), r.named(s.To.Resource())
 	switch {
 	case st == nil:
 		refuse(c, s, stanza.NotAcceptable)
@@ -173,7 +173,7 @@ func (r *room) private(c *feature.Ctx, s *stanza.Stanza) {
 func (r *room) relay(s *stanza.Stanza, from, to *occupant) {
 	mark := []byte("<x xmlns='" + userSpace + "'/>")
 	b := r.reflect(nil, s, from, mark)
-	for _, st := range to.seats {
+	for st := range to.seats() {
 		r.env.Router.Send(st.jid, addressed(b, st.jid))
 	}
 }
@@ -196,11 +196,11 @@ var lost = map[string]bool{
 // bounced is an error from an occupant: one that is lost leaves; another one
 // goes to the occupant that it is for.
 func (r *room) bounced(s *stanza.Stanza) {
-	st := r.seats[s.From.String()]
+	st := r.seat(s.From)
 	if st == nil {
 		return
 	}
-	if to := r.byNick[s.To.Resource()]; s.To.IsFull() && to != nil {
+	if to := r.named(s.To.Resource()); s.To.IsFull() && to != nil {
 		r.relay(s, st.occupant, to)
 	}
 	cond := s.Elem.Child("error", stanza.Client).First()

@@ -262,10 +262,11 @@ func (r *room) end(d destruction) {
 	r.gone, r.stored = true, false
 	destroyed.Add(r.env.Shard(), 1)
 	for _, o := range slices.Clone(r.list) {
-		o.standing, o.content = standing{}, nil
+		o.standing = standing{}
+		o.shows(nil, nil)
 		r.tellSelf(o, &item{gone: true, more: d.build})
-		for len(o.seats) > 0 {
-			r.drop(o.seats[0])
+		for st := range o.seats() {
+			r.drop(st)
 		}
 	}
 	r.rest()

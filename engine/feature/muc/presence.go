@@ -25,20 +25,21 @@ type item struct {
 // whether o itself gets it.
 func (r *room) build(dst []byte, o *occupant, it *item, real, self bool) []byte {
 	var b xml.Builder
-	b.Reset(dst, stanza.Client).Start("presence", "").Attr("from", o.jid.String())
+	b.Reset(dst, stanza.Client).Start("presence", "").AttrBytes("from", r.address(o))
 	if it.gone {
 		b.Attr("type", "unavailable")
 	}
 	if self {
 		b.OptAttr("id", it.id)
 	}
-	b.OptAttr("xml:lang", o.lang)
+	shown := o.look.Value()
+	b.OptAttr("xml:lang", shown.lang)
 	if it.gone {
 		b.Raw([]byte(it.status))
 	} else {
-		b.Raw(o.content)
+		b.Raw([]byte(shown.content))
 	}
-	b.Start("occupant-id", occupantSpace).Attr("id", o.id).End()
+	b.Start("occupant-id", occupantSpace).Attr("id", o.id.String()).End()
 	b.Start("x", userSpace)
 	r.buildItem(&b, o, it, real)
 	if it.more != nil {
@@ -61,7 +62,7 @@ func (r *room) buildItem(b *xml.Builder, o *occupant, it *item, real bool) {
 	if real {
 		st := it.only
 		if st == nil {
-			st = o.seats[len(o.seats)-1]
+			st = o.last
 		}
 		b.Attr("jid", st.jid.String())
 	}
@@ -129,7 +130,7 @@ func (r *room) tellSelf(o *occupant, it *item) {
 }
 
 func yieldAll(o *occupant, yield func(string)) {
-	for _, st := range o.seats {
+	for st := range o.seats() {
 		yield(st.jid.String())
 	}
 }

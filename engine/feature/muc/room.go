@@ -3,7 +3,6 @@ package muc
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/base64"
 
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
@@ -23,41 +22,15 @@ type room struct {
 	stored bool // what is in the store is this room
 	gone   bool // destroyed
 
-	byNick map[string]*occupant
-	list   []*occupant // in the order they came
-	seats  map[string]*seat
-	serial uint32 // of the last seat
-	past   history
+	crowd
+	past history
 
 	pending int      // updates on their way
 	queue   []func() // changes that wait for them
 }
 
-// occupant is somebody in the room under a nick: one user, with one session or
-// several (§7.2.9).
-type occupant struct {
-	standing
-	nick    string
-	jid     jid.JID // of the occupant: room/nick
-	bare    jid.JID // of the user
-	seats   []*seat
-	content []byte // children of the last presence
-	lang    string
-	id      string // XEP-0421
-}
-
-// seat is a session in the room.
-type seat struct {
-	*occupant
-	jid    jid.JID // full, real
-	serial uint32  // tells it from others in ids of IQs
-}
-
 func (f *service) newRoom(e *feature.Env, j jid.JID) *room {
-	r := &room{
-		f: f, env: e, jid: j.Clone(), aff: make(map[string]affiliation),
-		byNick: make(map[string]*occupant), seats: make(map[string]*seat),
-	}
+	r := &room{f: f, env: e, jid: j.Clone(), aff: make(map[string]affiliation)}
 	f.loops[e.Shard()][r.jid.String()] = r
 	roomsLoaded.Add(e.Shard(), 1)
 	return r
@@ -96,7 +69,7 @@ func (r *room) affiliation(bare jid.JID) affiliation { return r.aff[bare.BareStr
 
 // standingOf returns what who, a real address, is in the room.
 func (r *room) standingOf(who jid.JID) standing {
-	if st := r.seats[who.String()]; st != nil {
+	if st := r.seat(who); st != nil {
 		return st.standing
 	}
 	return standing{noRole, r.affiliation(who)}
@@ -104,61 +77,31 @@ func (r *room) standingOf(who jid.JID) standing {
 
 // occupantID is the same for a user as long as there is the room, and tells
 // nobody who it is (XEP-0421 §3.1).
-func (r *room) occupantID(bare jid.JID) string {
+func (r *room) occupantID(bare jid.JID) (id occupantID) {
 	h := hmac.New(sha256.New, r.key[:])
 	h.Write([]byte(bare.BareString()))
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18])
+	copy(id[:], h.Sum(nil))
+	return id
+}
+
+// address returns the address of o.
+func (r *room) address(o *occupant) []byte { return r.appendAddress(nil, o) }
+
+func (r *room) appendAddress(dst []byte, o *occupant) []byte {
+	return append(append(append(dst, r.jid.String()...), '/'), o.nick...)
 }
 
 // add seats a session, as the occupant o, which may be new.
 func (r *room) add(o *occupant, full jid.JID) *seat {
-	if len(o.seats) == 0 {
-		r.list = append(r.list, o)
-		r.byNick[o.nick] = o
-	}
-	r.serial++
-	st := &seat{occupant: o, jid: full.Clone(), serial: r.serial}
-	o.seats = append(o.seats, st)
-	r.seats[st.jid.String()] = st
 	occupancy.Add(r.env.Shard(), 1)
 	joins.Add(r.env.Shard(), 1)
-	return st
+	return r.sit(o, full)
 }
 
 // drop takes one session out, and its occupant with the last one.
 func (r *room) drop(st *seat) {
-	o := st.occupant
-	for i := range o.seats {
-		if o.seats[i] == st {
-			o.seats = append(o.seats[:i], o.seats[i+1:]...)
-			break
-		}
-	}
-	delete(r.seats, st.jid.String())
 	occupancy.Add(r.env.Shard(), -1)
-	if len(o.seats) == 0 {
-		r.forget(o)
-	}
-}
-
-func (r *room) forget(o *occupant) {
-	delete(r.byNick, o.nick)
-	for i := range r.list {
-		if r.list[i] == o {
-			r.list = append(r.list[:i], r.list[i+1:]...)
-			return
-		}
-	}
-}
-
-// of yields the occupants that a user is.
-func (r *room) of(bare string) (list []*occupant) {
-	for _, o := range r.list {
-		if o.bare.String() == bare {
-			list = append(list, o)
-		}
-	}
-	return list
+	r.stand(st)
 }
 
 // exclusive runs fn once no change is on its way, so that it judges by what is
