@@ -18,6 +18,7 @@ var layers = [][]string{
 	{"engine/account"},
 	{"engine/feature"},
 	{"engine/form", "engine/rsm", "engine/pubsub", "engine/roster"},
+	{"engine/command"},
 	{"engine/feature/*"},
 	{"engine/route"},
 	{"engine/stream", "engine/s2s"},

@@ -44,11 +44,13 @@ type Limits struct {
 	Memory int `toml:"memory" default:"92" min:"50" max:"99" zero:"no limit" reload:"live" doc:"Percent of the memory of the machine, or of its cgroup, that may be in use. Above it new streams end with resource-constraint, and those who are online stay; an alarm comes before. How many sessions that is, says meerkat plan."`
 
 	// What is kept.
-	OfflineMessages int  `toml:"offline_messages" default:"500" min:"1" max:"1000000000" zero:"no limit" reload:"live" doc:"Messages kept for an account that is away. The sender of one more hears resource-constraint."`
-	OfflineBytes    Size `toml:"offline_bytes" default:"10MiB" min:"1KiB" max:"1TiB" zero:"no limit" reload:"live" doc:"Bytes of messages kept for an account that is away."`
-	Blocklist       int  `toml:"blocklist" default:"1000" min:"1" max:"100000" zero:"no limit" reload:"live" doc:"Addresses that one account may block, and rules in one of its privacy lists."`
-	PrivateBytes    Size `toml:"private_bytes" default:"1MB" min:"1kB" max:"1GB" zero:"no limit" reload:"live" doc:"Bytes of private XML that the clients of one account may keep (XEP-0049)."`
-	VCardBytes      Size `toml:"vcard_bytes" default:"256kB" min:"1kB" max:"16MB" zero:"no limit" reload:"live" doc:"Bytes of one card, picture included (XEP-0054)."`
-	RosterItems     int  `toml:"roster_items" default:"2000" min:"1" max:"10000000" zero:"no limit" reload:"live" doc:"Contacts in one roster."`
-	DiskFree        Size `toml:"disk_free" default:"512MiB" min:"16MiB" max:"1PiB" zero:"no alarm" reload:"live" doc:"Free space on the disk of the data directory below which an alarm is raised."`
+	OfflineMessages int      `toml:"offline_messages" default:"500" min:"1" max:"1000000000" zero:"no limit" reload:"live" doc:"Messages kept for an account that is away. The sender of one more hears resource-constraint."`
+	OfflineBytes    Size     `toml:"offline_bytes" default:"10MiB" min:"1KiB" max:"1TiB" zero:"no limit" reload:"live" doc:"Bytes of messages kept for an account that is away."`
+	Blocklist       int      `toml:"blocklist" default:"1000" min:"1" max:"100000" zero:"no limit" reload:"live" doc:"Addresses that one account may block, and rules in one of its privacy lists."`
+	PrivateBytes    Size     `toml:"private_bytes" default:"1MB" min:"1kB" max:"1GB" zero:"no limit" reload:"live" doc:"Bytes of private XML that the clients of one account may keep (XEP-0049)."`
+	VCardBytes      Size     `toml:"vcard_bytes" default:"256kB" min:"1kB" max:"16MB" zero:"no limit" reload:"live" doc:"Bytes of one card, picture included (XEP-0054)."`
+	RosterItems     int      `toml:"roster_items" default:"2000" min:"1" max:"10000000" zero:"no limit" reload:"live" doc:"Contacts in one roster."`
+	Commands        int      `toml:"commands" default:"10" min:"1" max:"10000" zero:"no limit" reload:"live" doc:"Ad-hoc commands that one account may have begun and not ended."`
+	CommandTime     Duration `toml:"command_time" default:"10m" min:"1s" max:"24h" reload:"live" doc:"Time for one step of an ad-hoc command. Who comes later begins anew."`
+	DiskFree        Size     `toml:"disk_free" default:"512MiB" min:"16MiB" max:"1PiB" zero:"no alarm" reload:"live" doc:"Free space on the disk of the data directory below which an alarm is raised."`
 }

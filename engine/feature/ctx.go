@@ -242,6 +242,16 @@ func (r *Request) Fail(cond stanza.Condition, text string) {
 	r.release()
 }
 
+// FailWith is Fail with an application-specific condition, as Ctx.FailWith.
+func (r *Request) FailWith(cond stanza.Condition, text string, specific func(b *xml.Builder)) {
+	if r.q.Bounces() {
+		b := r.q.AppendErrorWith(r.c.Scratch(), cond, text, specific)
+		r.c.answer(r.q.From, b)
+		r.c.Keep(b)
+	}
+	r.release()
+}
+
 // Error answers with the condition that err is: a stanza.Condition as it is, a
 // full store as resource-constraint, anything else internal-server-error, which
 // is logged.

@@ -21,6 +21,11 @@ type Feature struct {
 	Disco        []string
 	AccountDisco []string
 	Identity     []Identity // of the server (XEP-0030 §3.1)
+	// Form, if any, is what the server's disco#info says beyond that (XEP-0128).
+	Form *Form
+	// Node, if any, answers disco#info and disco#items about a node of the server
+	// (XEP-0030 §3.2, §4.2), and reports false if it is not one of the feature's.
+	Node func(c *Ctx, q *stanza.Stanza) bool
 
 	// IQ are the requests that the server answers itself.
 	IQ []IQ
@@ -83,6 +88,19 @@ type Stage func(c *Ctx, s *stanza.Stanza) Verdict
 
 // Identity is one of XEP-0030's: category and type from the registry.
 type Identity struct{ Category, Type, Name string }
+
+// Form is a form of results in disco#info: its FORM_TYPE, and its fields in order
+// of their names. The types of fields are those of data forms, "" is text-single.
+type Form struct {
+	Type   string
+	Fields []FormField
+}
+
+// FormField is one field, with at least one value.
+type FormField struct {
+	Var, Type string
+	Values    []string
+}
 
 // Target says to whom an IQ is addressed that a handler answers.
 type Target uint8

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"meerkat/engine/feature"
+	"meerkat/engine/form"
 	"meerkat/engine/roster"
 	"meerkat/engine/stanza"
 	"meerkat/store"
@@ -26,11 +27,13 @@ const (
 type info struct {
 	identities []feature.Identity
 	features   []string
+	forms      []*feature.Form
 }
 
 type feat struct {
 	server, account info
 	services        []feature.Service
+	nodes           []func(*feature.Ctx, *stanza.Stanza) bool
 	ver             string // of server, XEP-0115 §5.1
 }
 
@@ -48,6 +51,12 @@ func New(others []feature.Feature) feature.Feature {
 	for i := range others {
 		f.server.identities = append(f.server.identities, others[i].Identity...)
 		f.services = append(f.services, others[i].Services...)
+		if others[i].Node != nil {
+			f.nodes = append(f.nodes, others[i].Node)
+		}
+		if others[i].Form != nil {
+			f.server.forms = append(f.server.forms, others[i].Form)
+		}
 		f.server.features = append(f.server.features, others[i].Disco...)
 		f.account.features = append(f.account.features, others[i].AccountDisco...)
 	}
@@ -70,6 +79,7 @@ func New(others []feature.Feature) feature.Feature {
 func (i *info) sort() {
 	slices.Sort(i.features)
 	i.features = slices.Compact(i.features)
+	slices.SortFunc(i.forms, func(a, b *feature.Form) int { return strings.Compare(a.Type, b.Type) })
 	slices.SortFunc(i.identities, func(a, b feature.Identity) int {
 		return strings.Compare(a.Category+"/"+a.Type+"//"+a.Name, b.Category+"/"+b.Type+"//"+b.Name)
 	})
@@ -84,6 +94,15 @@ func (i *info) ver() string {
 	for _, f := range i.features {
 		s.WriteString(f + "<")
 	}
+	for _, f := range i.forms {
+		s.WriteString(f.Type + "<")
+		for _, field := range f.Fields {
+			s.WriteString(field.Var + "<")
+			for _, v := range slices.Sorted(slices.Values(field.Values)) {
+				s.WriteString(v + "<")
+			}
+		}
+	}
 	sum := sha1.Sum([]byte(s.String()))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
@@ -94,20 +113,30 @@ func (f *feat) caps(_ *feature.Ctx, b *xml.Builder, _ string) {
 	b.Start("c", capsSpace).Attr("hash", "sha-1").Attr("node", node).Attr("ver", f.ver).End()
 }
 
-// serverInfo knows one node: its own capabilities (XEP-0115 §6.2).
+// serverInfo knows one node itself: the server's capabilities (XEP-0115 §6.2).
 func (f *feat) serverInfo(c *feature.Ctx, q *stanza.Stanza) {
 	n := q.Payload().Attr("node")
 	if len(n) > 0 && string(n) != node+"#"+f.ver {
-		c.Fail(q, stanza.ItemNotFound, "")
+		f.askNodes(c, q)
 		return
 	}
 	f.server.answer(c, q, infoSpace)
 }
 
+// askNodes lets the feature answer whose node it is.
+func (f *feat) askNodes(c *feature.Ctx, q *stanza.Stanza) {
+	for _, answer := range f.nodes {
+		if answer(c, q) {
+			return
+		}
+	}
+	c.Fail(q, stanza.ItemNotFound, "")
+}
+
 // serverItems lists the services (XEP-0030 §4.1).
 func (f *feat) serverItems(c *feature.Ctx, q *stanza.Stanza) {
 	if len(q.Payload().Attr("node")) > 0 {
-		c.Fail(q, stanza.ItemNotFound, "")
+		f.askNodes(c, q)
 		return
 	}
 	c.Result(q, func(b *xml.Builder) {
@@ -170,6 +199,17 @@ func (i *info) answer(c *feature.Ctx, q *stanza.Stanza, space string) {
 		for _, name := range i.features {
 			b.Start("feature", "").Attr("var", name).End()
 		}
+		for _, f := range i.forms {
+			appendForm(b, f)
+		}
 		b.End()
 	})
+}
+
+func appendForm(b *xml.Builder, f *feature.Form) {
+	w := form.Start(b, form.Result, f.Type)
+	for _, field := range f.Fields {
+		w.Field(form.Def{Var: field.Var, Type: field.Type}, field.Values...)
+	}
+	w.End()
 }
