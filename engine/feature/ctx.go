@@ -51,7 +51,7 @@ type Router interface {
 	SendFor(s *account.Session, to jid.JID, b []byte)
 	// Spread sends presence of s, bytes without to, to those that may see it of
 	// many bare JIDs, one packet a loop. each calls yield for every target, with
-	// how it is meant: ops of package route.
+	// how it is meant. s is nil for a stanza that no session sends.
 	Spread(s *account.Session, b []byte, each func(yield func(bare []byte, op Op)))
 	// Fan sends b, a message or presence with from and without to, to many full
 	// JIDs of ours, one packet a loop, in order with what was fanned before. It
@@ -81,10 +81,13 @@ type Router interface {
 type Op uint8
 
 // Deliver hands the presence over, Probe asks for the target's own
-// (RFC 6121 §4.3), as if two stanzas had come.
+// (RFC 6121 §4.3), as if two stanzas had come. Notice hands the stanza, presence or
+// message, to the stages of engine/order.go for events; with Deliver, only what
+// they leave is delivered.
 const (
 	Deliver Op = 1 << iota
 	Probe
+	Notice
 )
 
 // Now is the time of the turn.

@@ -21,14 +21,22 @@ type Feature struct {
 	Disco        []string
 	AccountDisco []string
 	Identity     []Identity // of the server (XEP-0030 §3.1)
+	// AccountIdentity is what an account is besides registered.
+	AccountIdentity []Identity
 	// Form, if any, is what the server's disco#info says beyond that (XEP-0128).
 	Form *Form
 	// Node, if any, answers disco#info and disco#items about a node of the server
 	// (XEP-0030 §3.2, §4.2), and reports false if it is not one of the feature's.
 	Node func(c *Ctx, q *stanza.Stanza) bool
+	// AccountNode is Node for the account c.Owner, there or not, and whoever asks.
+	// It is also asked for the account's items without a node.
+	AccountNode func(c *Ctx, q *stanza.Stanza) bool
 
 	// IQ are the requests that the server answers itself.
 	IQ []IQ
+	// Answer sees results and errors that a session sends to the server or to its
+	// own account: answers to what a feature has asked it, known by their ids.
+	Answer func(c *Ctx, s *stanza.Stanza)
 	// Services are entities on domains of their own, such as rooms.
 	Services []Service
 	// Nonza are top-level elements that are no stanzas, from bound sessions.

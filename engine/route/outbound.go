@@ -121,11 +121,21 @@ func (r *Router) sendIQ(c *feature.Ctx, s *stanza.Stanza) {
 func (r *Router) ownIQ(c *feature.Ctx, s *stanza.Stanza, target feature.Target) {
 	if s.Request() {
 		r.answerIQ(c, s, target)
-	} // else a result of nothing that was asked
+		return
+	}
+	r.answered(c, s)
+}
+
+// answered hands an answer to the features, one of which may have asked.
+func (r *Router) answered(c *feature.Ctx, s *stanza.Stanza) {
+	for _, fn := range r.answers {
+		fn(c, s)
+	}
 }
 
 func (r *Router) serverIQ(c *feature.Ctx, s *stanza.Stanza) {
 	if !s.Request() {
+		r.answered(c, s)
 		return
 	}
 	if !s.To.IsBare() {

@@ -60,6 +60,9 @@ func (p *Plan) add(f *feature.Feature) {
 	if f.Start != nil {
 		p.start = append(p.start, f.Start)
 	}
+	if f.Answer != nil {
+		p.answers = append(p.answers, f.Answer)
+	}
 	if f.Bound != nil {
 		p.Bound = append(p.Bound, f.Bound)
 	}

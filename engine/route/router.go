@@ -26,10 +26,12 @@ type Plan struct {
 	Outbound, PresenceOut []feature.Stage
 	Inbound, PresenceIn   []feature.Stage
 	Bound, Unbound        []func(*feature.Ctx)
+	Notices               []feature.Stage // what Spread hands over as feature.Notice
 	// Hides returns what tells the contacts that may not see a session's presence,
 	// nil if all may.
 	Hides func(*feature.Env, *account.Session) func(bare []byte) bool
 
+	answers []func(*feature.Ctx, *stanza.Stanza)
 	removed []func(*feature.Ctx) func()
 	start   []func(*feature.Env)
 

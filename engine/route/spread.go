@@ -16,7 +16,7 @@ import (
 // op (1 byte), length (2 bytes, big endian), bare JID. Its N is all ops together.
 func (r *Router) Spread(s *account.Session, b []byte, each func(yield func(bare []byte, op feature.Op))) {
 	var hidden func([]byte) bool
-	if r.Hides != nil {
+	if r.Hides != nil && s != nil {
 		hidden = r.Hides(&r.env, s)
 	}
 	packets := make([]*loop.Packet, len(r.routers)) // rare enough to allocate
@@ -48,11 +48,11 @@ func appendTarget(dst, bare []byte, op feature.Op) []byte {
 }
 
 // handleSpread delivers to each target as if it had come alone. Whether a probe
-// may be answered is in the store: all look there in one go.
+// or a notice may be answered is in the store: all look there in one go.
 func (r *Router) handleSpread(p *loop.Packet) {
 	switch {
 	case !r.read(p.B):
-	case feature.Op(p.N)&feature.Probe != 0:
+	case feature.Op(p.N)&(feature.Probe|feature.Notice) != 0:
 		r.env.View(func(*store.Tx) { r.deliverAll(p) })
 	default:
 		r.deliverAll(p)
@@ -69,14 +69,24 @@ func (r *Router) deliverAll(p *loop.Packet) {
 		if err != nil || !r.serves(to.Domain()) {
 			continue
 		}
-		s.To = to
+		s.From, s.To, s.Type = from, to, kind
+		if op&feature.Notice != 0 && r.notice(s) == feature.Done {
+			continue
+		}
 		if op&feature.Deliver != 0 {
-			s.From, s.Type = from, kind
+			s.From, s.To, s.Type = from, to, kind
 			r.deliver(s)
 		}
 		if op&feature.Probe != 0 {
-			s.From, s.Type = from, stanza.Probe
+			s.From, s.To, s.Type = from, to, stanza.Probe
 			r.deliver(s)
 		}
 	}
+}
+
+// notice hands s to the stages for events.
+func (r *Router) notice(s *stanza.Stanza) feature.Verdict {
+	c := &r.in
+	c.Session, c.Account, c.Owner = nil, r.env.Accounts.Get(s.To.BareString()), s.To.Bare()
+	return run(r.Notices, c, s)
 }

@@ -33,7 +33,8 @@ type info struct {
 type feat struct {
 	server, account info
 	services        []feature.Service
-	nodes           []func(*feature.Ctx, *stanza.Stanza) bool
+	nodes           []func(*feature.Ctx, *stanza.Stanza) bool // of the server
+	accountNodes    []func(*feature.Ctx, *stanza.Stanza) bool
 	ver             string // of server, XEP-0115 §5.1
 }
 
@@ -50,7 +51,11 @@ func New(others []feature.Feature) feature.Feature {
 	f.account.features = append(f.account.features, self...)
 	for i := range others {
 		f.server.identities = append(f.server.identities, others[i].Identity...)
+		f.account.identities = append(f.account.identities, others[i].AccountIdentity...)
 		f.services = append(f.services, others[i].Services...)
+		if others[i].AccountNode != nil {
+			f.accountNodes = append(f.accountNodes, others[i].AccountNode)
+		}
 		if others[i].Node != nil {
 			f.nodes = append(f.nodes, others[i].Node)
 		}
@@ -125,12 +130,18 @@ func (f *feat) serverInfo(c *feature.Ctx, q *stanza.Stanza) {
 
 // askNodes lets the feature answer whose node it is.
 func (f *feat) askNodes(c *feature.Ctx, q *stanza.Stanza) {
-	for _, answer := range f.nodes {
+	if !ask(f.nodes, c, q) {
+		c.Fail(q, stanza.ItemNotFound, "")
+	}
+}
+
+func ask(nodes []func(*feature.Ctx, *stanza.Stanza) bool, c *feature.Ctx, q *stanza.Stanza) bool {
+	for _, answer := range nodes {
 		if answer(c, q) {
-			return
+			return true
 		}
 	}
-	c.Fail(q, stanza.ItemNotFound, "")
+	return false
 }
 
 // serverItems lists the services (XEP-0030 §4.1).
@@ -149,33 +160,32 @@ func (f *feat) serverItems(c *feature.Ctx, q *stanza.Stanza) {
 }
 
 // accountInfo tells the owner and those who get the account's presence; to
-// others an account looks like one that does not exist (XEP-0030 §8).
+// others an account looks like one that does not exist (XEP-0030 §8). A node may
+// be for more people, which its feature judges.
 func (f *feat) accountInfo(c *feature.Ctx, q *stanza.Stanza) {
+	node := len(q.Payload().Attr("node")) > 0
 	switch {
+	case node && ask(f.accountNodes, c, q):
 	case !trusted(c, q):
 		c.Fail(q, stanza.ServiceUnavailable, "")
-	case len(q.Payload().Attr("node")) > 0:
+	case node:
 		c.Fail(q, stanza.ItemNotFound, "")
 	default:
 		f.account.answer(c, q, infoSpace)
 	}
 }
 
-// accountItems lists nothing yet: what an account offers as items are nodes.
+// accountItems lists what a feature has, or nothing.
 func (f *feat) accountItems(c *feature.Ctx, q *stanza.Stanza) {
-	if !trusted(c, q) {
+	switch {
+	case ask(f.accountNodes, c, q):
+	case !trusted(c, q):
 		c.Fail(q, stanza.ServiceUnavailable, "")
-		return
-	}
-	noItems(c, q)
-}
-
-func noItems(c *feature.Ctx, q *stanza.Stanza) {
-	if len(q.Payload().Attr("node")) > 0 {
+	case len(q.Payload().Attr("node")) > 0:
 		c.Fail(q, stanza.ItemNotFound, "")
-		return
+	default:
+		c.Result(q, func(b *xml.Builder) { b.Start("query", itemsSpace).End() })
 	}
-	c.Result(q, func(b *xml.Builder) { b.Start("query", itemsSpace).End() })
 }
 
 func trusted(c *feature.Ctx, q *stanza.Stanza) (ok bool) {
