@@ -1,0 +1,26 @@
+// Starts converse.js, set up for the server that this page comes from.
+const { base, settings } = document.body.dataset;
+const server = JSON.parse(settings);
+const here = (scheme, path) => location.origin.replace("http", scheme) + path;
+
+window.converse.initialize({
+  assets_path: base,
+  [server.only ? "locked_domain" : "default_domain"]: server.domain,
+  websocket_url: server.websocket ? here("ws", "/ws") : undefined,
+  bosh_service_url: server.bosh ? here("http", "/bosh") : undefined,
+  discover_connection_methods: false,
+  muc_domain: server.rooms || undefined,
+  muc_nickname_from_jid: true,
+  allow_registration: server.registers,
+  registration_domain: server.domain,
+  // Nobody else's server hears of who reads what here.
+  allowed_image_domains: [server.uploads, location.host],
+  allowed_audio_domains: [server.uploads, location.host],
+  allowed_video_domains: [server.uploads, location.host],
+  embed_3rd_party_media_players: false,
+  autocomplete_providers_url: "",
+  xmpp_providers_url: "",
+  providers_link: "",
+  blacklisted_plugins: ["converse-omemo", "converse-omemo-views"],
+  view_mode: "fullscreen",
+});
