@@ -21,6 +21,7 @@ import (
 	"meerkat/engine/route"
 	"meerkat/engine/stream"
 	"meerkat/engine/web"
+	"meerkat/engine/web/chat"
 	"meerkat/engine/wire"
 	"meerkat/engine/wire/tls"
 	"meerkat/store"
@@ -56,6 +57,7 @@ type Server struct {
 	throttle  *auth.Throttle
 	wire      *wire.Server
 	streams   *stream.Shared
+	chat      *chat.Page // nil: no chat page, or one of the operator's own
 	users     *auth.Accounts
 	tokens    *auth.Tokens
 	web       *web.Server  // nil: no HTTP
@@ -234,6 +236,9 @@ func (s *Server) Pipe(l *loop.Loop, direct bool) *loop.Peer {
 // runs. Nobody is disconnected.
 func (s *Server) Reload(cfg *config.Config) {
 	s.throttle.SetOptions(loginThrottle(cfg))
+	if s.chat != nil {
+		s.chat.Reload(cfg)
+	}
 	for _, r := range s.routers {
 		r.Env().Loop.Post(func() { r.Env().Config = cfg })
 	}

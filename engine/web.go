@@ -6,6 +6,7 @@ import (
 
 	"meerkat/engine/web"
 	"meerkat/engine/web/bosh"
+	"meerkat/engine/web/chat"
 	"meerkat/engine/wire"
 	"meerkat/engine/wire/tls"
 )
@@ -29,12 +30,11 @@ func (s *Server) makeWeb() (err error) {
 		t = tls.NewServer(forHTTP(s.opt.TLS), 0)
 	}
 	s.webWire = s.wire.With(t, s.web.Proxies())
-	s.handleWeb()
-	return nil
+	return s.handleWeb()
 }
 
 // handleWeb says who answers which requests.
-func (s *Server) handleWeb() {
+func (s *Server) handleWeb() error {
 	cfg := &s.config.HTTP
 	if cfg.BOSH {
 		s.web.Handle("/bosh", bosh.New(bosh.Options{
@@ -42,6 +42,32 @@ func (s *Server) handleWeb() {
 			Stream: s.streams.NewFramed, FirstMessage: s.streams.FirstMessage(),
 		}))
 	}
+	if cfg.Chat {
+		return s.handleChat()
+	}
+	return nil
+}
+
+// handleChat has the chat page answer whatever nobody else does.
+func (s *Server) handleChat() error {
+	cfg := &s.config.HTTP
+	if cfg.ChatDir != "" {
+		page, err := chat.Dir(cfg.ChatDir)
+		if err == nil {
+			s.web.Handle("/", page)
+		}
+		return err
+	}
+	page, err := chat.New(chat.Options{
+		HTTP: cfg, Domains: s.config.Domains, Rooms: s.config.Rooms.Name, Domain: s.web.Domain, Base: s.web.Base,
+	})
+	if err != nil {
+		return err
+	}
+	page.Reload(s.config)
+	s.chat = page
+	s.web.Handle("/", page)
+	return nil
 }
 
 // forHTTP is the same configuration of TLS for clients that speak HTTP/1.1.

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -19,6 +20,9 @@ type HTTP struct {
 	SeeOther  string   `toml:"see_other" default:"" doc:"Where WebSocket clients go when this server stops, as \"wss://other.example.org/ws\"; \"\" is nowhere. A client reconnects there at once (see-other-uri of RFC 7395)."`
 	WebSocket bool     `toml:"websocket" default:"true" doc:"Clients may use WebSocket, at /ws."`
 	BOSH      bool     `toml:"bosh" default:"true" doc:"Clients may use BOSH, at /bosh: old ones, and those behind proxies that do not let WebSocket through."`
+
+	Chat    bool   `toml:"chat" default:"true" doc:"A web page to chat with at /, converse.js, set up for this server: whoever has an account needs nothing else."`
+	ChatDir string `toml:"chat_dir" default:"" doc:"Directory with a page of your own, index.html and what it needs, to serve at / in place of the one built in."`
 
 	Head           Size     `toml:"head" default:"16KiB" min:"1KiB" max:"1MiB" doc:"Largest head of a request. A larger one is answered with 431."`
 	HeadTimeout    Duration `toml:"head_timeout" default:"10s" min:"100ms" max:"1h" doc:"Time that the head of a request may take, from accept, or from the last answer's first new byte."`
@@ -82,4 +86,25 @@ func (h *HTTP) Networks() (list []netip.Prefix, err error) {
 		list = append(list, net.Masked())
 	}
 	return list, nil
+}
+
+// Base is how the outside reaches the HTTP listener under one of our domains,
+// without a slash at the end; "" if there is none.
+func (h *HTTP) Base(domain string) string {
+	switch {
+	case h.PublicURL != "":
+		return strings.TrimSuffix(h.PublicURL, "/")
+	case len(h.TLSListen) > 0:
+		return "https://" + withPort(domain, h.TLSListen[0], "443")
+	case len(h.Listen) > 0:
+		return "http://" + withPort(domain, h.Listen[0], "80")
+	}
+	return ""
+}
+
+func withPort(host, listen, usual string) string {
+	if _, port, _ := net.SplitHostPort(listen); port != usual {
+		return net.JoinHostPort(host, port)
+	}
+	return host
 }

@@ -33,7 +33,7 @@ func (s *Server) describe() {
 
 // links are the ways to connect for somebody who reached us by this request.
 func (s *Server) links(r *http.Request) (list []link) {
-	base := s.base(r)
+	base := s.Base(r)
 	if base == "" {
 		return nil
 	}
@@ -46,13 +46,14 @@ func (s *Server) links(r *http.Request) (list []link) {
 	return list
 }
 
-// base is how the outside reaches us, without a slash at the end.
-func (s *Server) base(r *http.Request) string {
+// Base is how the outside reaches us, without a slash at the end; "" if it does
+// not.
+func (s *Server) Base(r *http.Request) string {
 	h := s.opt.HTTP
 	if h.PublicURL != "" {
 		return strings.TrimSuffix(h.PublicURL, "/")
 	}
-	host := s.domainOf(r)
+	host := s.Domain(r)
 	if len(h.TLSListen) > 0 {
 		_, port, _ := net.SplitHostPort(h.TLSListen[0])
 		return "https://" + withPort(host, port, "443")
@@ -64,8 +65,8 @@ func (s *Server) base(r *http.Request) string {
 	return "http://" + withPort(host, port, "80")
 }
 
-// domainOf is the domain of ours that was asked.
-func (s *Server) domainOf(r *http.Request) string {
+// Domain is the one of ours that was asked.
+func (s *Server) Domain(r *http.Request) string {
 	host := hostOnly(r.Host)
 	if !s.known(host) {
 		return s.opt.Domains[0]
@@ -158,7 +159,7 @@ func (s *Server) directTLS(r *http.Request) []address {
 	_, port, _ := net.SplitHostPort(s.opt.DirectTLS[0])
 	a := address{Rel: relTLS}
 	a.Port, _ = strconv.Atoi(port)
-	s.locateLink(&a, s.domainOf(r), 10)
+	s.locateLink(&a, s.Domain(r), 10)
 	return []address{a}
 }
 
