@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"meerkat/engine/account"
+	"meerkat/engine/archive"
 	"meerkat/engine/config"
 	"meerkat/engine/feature"
 	"meerkat/engine/stanza"
@@ -21,11 +22,8 @@ import (
 )
 
 const (
-	space    = "urn:xmpp:mam:2"
-	extended = "urn:xmpp:mam:2#extended"
-	groups   = "urn:xmpp:mam:2#groupchat-field"
-	sidSpace = "urn:xmpp:sid:0"
-	hints    = "urn:xmpp:hints"
+	space    = archive.Space
+	sidSpace = archive.StanzaID
 )
 
 // Feature is the archive: requests, and stages for engine/order.go.
@@ -40,15 +38,15 @@ type Feature struct {
 }
 
 // New returns the feature. started is when the loops began.
-func New(flags *account.Flags, cfg *config.Archive, archive *store.Archive, loops int, started time.Time) (feature.Feature, *Feature) {
+func New(flags *account.Flags, cfg *config.Archive, rows *store.Archive, loops int, started time.Time) (feature.Feature, *Feature) {
 	f := &Feature{
-		enabled: cfg.Enabled, started: started, archive: archive, born: uint64(time.Now().Unix()),
+		enabled: cfg.Enabled, started: started, archive: rows, born: uint64(time.Now().Unix()),
 		prefs: account.NewSlot[prefs](flags), loops: make([]*work, loops),
 	}
 	d := feature.Feature{
 		Name:         "mam",
 		Spec:         "XEP-0313, XEP-0441, XEP-0359, XEP-0334",
-		AccountDisco: []string{space, extended, groups, sidSpace},
+		AccountDisco: []string{space, archive.Extended, archive.Groups, sidSpace},
 		Start:        f.start,
 		Removed:      f.removed,
 	}
@@ -56,7 +54,7 @@ func New(flags *account.Flags, cfg *config.Archive, archive *store.Archive, loop
 		d.IQ = append(d.IQ, feature.IQ{Space: space, Local: name, To: feature.Other, Handle: forbidden})
 	}
 	d.IQ = append(d.IQ,
-		feature.GetIQ(feature.Own, space, "query", fields),
+		feature.GetIQ(feature.Own, space, "query", archive.Fields),
 		feature.SetIQ(feature.Own, space, "query", f.query),
 		feature.GetIQ(feature.Own, space, "metadata", f.metadata),
 		feature.GetIQ(feature.Own, space, "prefs", f.getPrefs),
@@ -104,7 +102,5 @@ func strip(s *stanza.Stanza, owner string) {
 
 // appendID appends the element with a message's id in owner's archive.
 func (f *Feature) appendID(dst []byte, owner string, seq uint64) []byte {
-	dst = append(dst, "<stanza-id xmlns='"+sidSpace+"' by='"...)
-	dst = append(append(dst, owner...), "' id='"...) // bare JIDs have nothing to escape (RFC 7622 §3.3.1)
-	return append(f.archive.AppendName(dst, owner, seq), "'/>"...)
+	return archive.AppendID(dst, f.archive, owner, seq)
 }

@@ -1,6 +1,7 @@
 package mam
 
 import (
+	"meerkat/engine/archive"
 	"meerkat/engine/feature"
 	"meerkat/engine/metric"
 	"meerkat/engine/stanza"
@@ -21,29 +22,38 @@ var (
 // Reading is done off the loop: it may have to wait for the disk.
 func (f *Feature) query(c *feature.Ctx, q *stanza.Stanza) {
 	queries.Add(c.Shard(), 1)
-	l, cond := f.readFilter(c, q.Payload())
+	src := f.source(c)
+	l, cond := src.Read(q.Payload())
 	if cond != stanza.OK {
 		c.Fail(q, cond, "")
 		return
 	}
-	p := &page{archive: f.archive, owner: c.Owner.Clone().String(), to: c.Session.JID.String(), f: l}
-	since := oldest(&c.Config.Archive, c.Owner.Domain(), c.Now())
+	p := &archive.Page{Source: src, To: c.Session.JID.String(), Filter: l}
 	env, session, req := c.Env, c.Session, c.Later(q)
 	env.WhenSettled(func() { // what came before the query is in its answer
 		var cond stanza.Condition
 		f.read(env, req, func(tx *store.Tx) (err error) {
-			cond, err = p.make(tx, since)
+			cond, err = p.Make(tx)
 			return err
 		}, func() {
 			if cond != stanza.OK {
 				req.Fail(cond, "")
 				return
 			}
-			p.send(session.Sink.Write)
-			shown.Add(env.Shard(), uint64(len(p.ends)))
-			req.Result(p.fin)
+			p.Send(session.Sink.Write)
+			shown.Add(env.Shard(), uint64(p.Len()))
+			req.Result(p.Fin)
 		})
 	})
+}
+
+// source is the archive of who asks.
+func (f *Feature) source(c *feature.Ctx) archive.Source {
+	cfg := &c.Config.Archive
+	return archive.Source{
+		Archive: f.archive, Owner: c.Owner.Clone().String(),
+		Oldest: archive.Oldest(cfg, c.Owner.Domain(), c.Now()), Page: cfg.Page,
+	}
 }
 
 // read runs fn off the loop with a transaction, and then done on the loop; or it
@@ -67,35 +77,15 @@ func (f *Feature) read(env *feature.Env, req *feature.Request, fn func(tx *store
 
 // metadata says where the archive begins and ends (XEP-0313 §5).
 func (f *Feature) metadata(c *feature.Ctx, q *stanza.Stanza) {
-	owner := c.Owner.Clone().String()
-	since := oldest(&c.Config.Archive, c.Owner.Domain(), c.Now())
+	src := f.source(c)
 	env, req := c.Env, c.Later(q)
 	env.WhenSettled(func() {
 		var first, last uint64
-		f.read(env, req, func(tx *store.Tx) error {
-			r, err := f.archive.Read(tx, owner)
-			if err != nil {
-				return err
-			}
-			if i := r.Search(since); i < r.Len() {
-				first, _ = r.At(i)
-				last, _ = r.At(r.Len() - 1)
-			}
-			return nil
+		f.read(env, req, func(tx *store.Tx) (err error) {
+			first, last, err = src.Ends(tx)
+			return err
 		}, func() {
-			req.Result(func(b *xml.Builder) {
-				b.Start("metadata", space)
-				if first != 0 {
-					f.end(b, "start", owner, first)
-					f.end(b, "end", owner, last)
-				}
-				b.End()
-			})
+			req.Result(func(b *xml.Builder) { src.AppendEnds(b, first, last) })
 		})
 	})
-}
-
-func (f *Feature) end(b *xml.Builder, name, owner string, seq uint64) {
-	b.Start(name, "").Attr("id", f.archive.Name(owner, seq)).
-		Attr("timestamp", store.TimeOf(seq).Format(stamp)).End()
 }

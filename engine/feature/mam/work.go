@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"meerkat/engine/account"
+	"meerkat/engine/archive"
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
 	"meerkat/engine/loop"
@@ -106,7 +107,7 @@ func (w *work) add(c *feature.Ctx, s *stanza.Stanza, peer jid.JID, hold bool) {
 	} else {
 		bytes = s.Append(c.Scratch())
 	}
-	rows := w.rowsOf(b, poolOf(&c.Config.Archive, c.Owner.Domain()))
+	rows := w.rowsOf(b, archive.PoolOf(&c.Config.Archive, c.Owner.Domain()))
 	if err := rows.Add(owner, seq, store.Tag(peer.BareString()), bytes); err != nil {
 		w.env.Log.Error("a message cannot be archived", "err", err) // the limits of stanzas keep it from happening
 	}

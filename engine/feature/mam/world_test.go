@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"meerkat/engine/account"
+	"meerkat/engine/archive"
 	"meerkat/engine/auth"
 	"meerkat/engine/config"
 	"meerkat/engine/feature"
@@ -18,7 +19,6 @@ import (
 	"meerkat/engine/jid"
 	"meerkat/engine/loop"
 	"meerkat/engine/route"
-	"meerkat/engine/rsm"
 	"meerkat/engine/stanza"
 	"meerkat/store"
 	"meerkat/xml"
@@ -278,38 +278,6 @@ func TestOrderIsKept(t *testing.T) {
 	}
 }
 
-func TestRetentionOfDomains(t *testing.T) {
-	day := 24 * time.Hour
-	cfg := &config.Archive{
-		Retention: config.Duration(30 * day),
-		Domains:   []config.DomainArchive{{Domain: "Short.test", Retention: config.Duration(10 * day)}, {Domain: "ever.test"}},
-	}
-	now := time.Date(2026, 7, 15, 0, 0, 0, 0, time.UTC)
-	for _, test := range []struct {
-		domain, pool string
-		oldest       time.Time
-		end          time.Time // of a month in the pool
-		over         bool
-	}{
-		{"test", "", now.Add(-30 * day), now.Add(-31 * day), true},
-		{"test", "", now.Add(-30 * day), now.Add(-29 * day), false},
-		{"short.test", "short.test", now.Add(-10 * day), now.Add(-11 * day), true},
-		{"short.test", "short.test", now.Add(-10 * day), now.Add(-9 * day), false},
-		{"ever.test", "ever.test", time.UnixMicro(0), now.Add(-9999 * day), false},
-		{"gone.test", "", now.Add(-30 * day), now.Add(-29 * day), false},
-	} {
-		if got := poolOf(cfg, test.domain); got != test.pool {
-			t.Errorf("%s has the pool %q, want %q", test.domain, got, test.pool)
-		}
-		if got := oldest(cfg, test.domain, now); got != uint64(test.oldest.UnixMicro()) {
-			t.Errorf("%s: the oldest is of %v, want %v", test.domain, store.TimeOf(got), test.oldest)
-		}
-		if got := over(cfg, test.pool, test.end, now); got != test.over {
-			t.Errorf("%s: a month that ended %v is over: %v, want %v", test.domain, test.end, got, test.over)
-		}
-	}
-}
-
 // A month is removed an hour after it is over, without anybody doing anything.
 func TestMonthsGo(t *testing.T) {
 	w := newWorld(t, 2, true, "romeo@test", "juliet@test")
@@ -363,20 +331,20 @@ func BenchmarkRoute(b *testing.B) {
 func BenchmarkPage(b *testing.B) {
 	w := newWorld(b, 1, true, "romeo@test")
 	fill(b, w, 1_000_000)
-	for name, f := range map[string]filter{
-		"last":     {page: pageRequest(true), to: 1<<63 - 1, limit: 50},
-		"first":    {page: pageRequest(false), to: 1<<63 - 1, limit: 50},
-		"one-peer": {page: pageRequest(true), to: 1<<63 - 1, limit: 50, with: jid.MustParse("peer7@test")},
-		"nobody":   {page: pageRequest(true), to: 1<<63 - 1, limit: 50, with: jid.MustParse("nobody@test")},
+	for name, f := range map[string]*archive.Filter{
+		"last":     asked("", true),
+		"first":    asked("", false),
+		"one-peer": asked("peer7@test", true),
+		"nobody":   asked("nobody@test", true),
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				p := &page{archive: w.f.archive, owner: "romeo@test", to: "romeo@test/desk", f: &f}
+				p := &archive.Page{Source: archive.Source{Archive: w.f.archive, Owner: "romeo@test"}, To: "romeo@test/desk", Filter: f}
 				var cond stanza.Condition
-				err := w.store.View(func(tx *store.Tx) (err error) { cond, err = p.make(tx, 0); return err })
-				if err != nil || cond != stanza.OK || len(p.ends) != 50 && name != "nobody" {
-					b.Fatal(err, cond, len(p.ends))
+				err := w.store.View(func(tx *store.Tx) (err error) { cond, err = p.Make(tx); return err })
+				if err != nil || cond != stanza.OK || p.Len() != 50 && name != "nobody" {
+					b.Fatal(err, cond, p.Len())
 				}
 			}
 		})
@@ -407,6 +375,23 @@ func fill(b *testing.B, w *world, n int) {
 	}
 }
 
-func pageRequest(back bool) rsm.Request {
-	return rsm.Request{Max: 50, Index: -1, HasBefore: back}
+// asked is a query for 50 messages, with somebody or with all, the last or the
+// first ones.
+func asked(with string, back bool) *archive.Filter {
+	text := "<query xmlns='urn:xmpp:mam:2'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>urn:xmpp:mam:2</value></field>"
+	if with != "" {
+		text += "<field var='with'><value>" + with + "</value></field>"
+	}
+	text += "</x><set xmlns='http://jabber.org/protocol/rsm'><max>50</max>"
+	if back {
+		text += "<before/>"
+	}
+	var doc xml.Doc
+	e, err := doc.Parse([]byte(text+"</set></query>"), stanza.Client)
+	src := archive.Source{Page: 50}
+	f, cond := src.Read(e)
+	if err != nil || cond != stanza.OK {
+		panic(fmt.Sprint(err, cond))
+	}
+	return f
 }

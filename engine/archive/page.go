@@ -1,4 +1,4 @@
-package mam
+package archive
 
 import (
 	"slices"
@@ -13,18 +13,28 @@ import (
 // maxPageBytes ends a page early: the rest is for the next one.
 const maxPageBytes = 1 << 20
 
-// stamp is how times are written (XEP-0082), with all that a row knows, so that a
+// Stamp is how times are written (XEP-0082), with all that a row knows, so that a
 // client that asks for what is after a message does not get it again.
-const stamp = "2006-01-02T15:04:05.000000Z"
+const Stamp = "2006-01-02T15:04:05.000000Z"
 
-// page is the answer to a query: made off the loop.
-type page struct {
-	archive *store.Archive
-	owner   string
-	to      string // full JID of who asked
-	f       *filter
-	r       *store.Reader
-	doc     xml.Doc
+// Page is the answer to a query: made off the loop.
+type Page struct {
+	Source
+	To     string // full JID of who asked
+	Filter *Filter
+	// With, if not nil, says whether a message is one of Filter's With, a full JID
+	// or a bare one. Else the addresses of both sides are looked at.
+	With func(e xml.Elem, with jid.JID) bool
+	// Tag, if not nil, returns what the messages with somebody are tagged with, or
+	// false if that does not say it. Else it is the bare JID.
+	Tag func(with jid.JID) (tag uint32, ok bool)
+	// Edit, if not nil, returns what is shown of a message, b, or nil for nothing.
+	Edit func(tx *store.Tx, seq uint64, b []byte) []byte
+
+	tx     *store.Tx
+	tagged uint32 // the tag that With's messages have; 0: all have to be looked at
+	r      *store.Reader
+	doc    xml.Doc
 
 	rows     []int // numbers of what is in it, as it was found
 	stanzas  []byte
@@ -35,35 +45,52 @@ type page struct {
 	names    []string
 }
 
-// make reads the page. The condition is that of the answer, OK for results.
-func (p *page) make(tx *store.Tx, oldest uint64) (c stanza.Condition, err error) {
-	if p.r, err = p.archive.Read(tx, p.owner); err != nil {
+// Make reads the page. The condition is that of the answer, OK for results.
+func (p *Page) Make(tx *store.Tx) (c stanza.Condition, err error) {
+	p.tx = tx
+	if p.r, err = p.Archive.Read(tx, p.Owner); err != nil {
 		return stanza.OK, err
 	}
-	if p.n, c = p.f.numbersOf(p.r, oldest); c != stanza.OK {
+	if p.n, c = p.Filter.numbersOf(p.r, p.Oldest); c != stanza.OK {
 		return c, nil
 	}
-	if p.f.byID {
-		if c = p.sortIDs(oldest); c != stanza.OK {
+	if p.Filter.byID {
+		if c = p.sortIDs(); c != stanza.OK {
 			return c, nil
 		}
 	}
-	p.complete = true
+	p.complete, p.tagged = true, p.tag()
 	p.each(func(i int) bool { return p.take(i, &err) })
-	if p.count = -1; p.f.with.IsZero() && !p.f.byID {
+	if p.count = -1; p.Filter.with.IsZero() && !p.Filter.byID {
 		p.count = p.n.hi - p.n.lo
-	} else if p.f.limit == 0 && err == nil {
+	} else if p.Filter.limit == 0 && err == nil {
 		p.count = p.countAll()
 	}
 	return stanza.OK, err
 }
 
+// tag returns what the messages are tagged with that are asked for, 0 if nothing
+// tells them from others.
+func (p *Page) tag() uint32 {
+	with := p.Filter.with
+	switch {
+	case with.IsZero():
+		return 0
+	case p.Tag == nil:
+		return store.Tag(with.BareString())
+	}
+	if t, ok := p.Tag(with); ok {
+		return t
+	}
+	return 0
+}
+
 // sortIDs makes the ids that are asked for numbers of rows, of those that match
 // otherwise, in order.
-func (p *page) sortIDs(oldest uint64) stanza.Condition {
-	for _, seq := range p.f.ids {
+func (p *Page) sortIDs() stanza.Condition {
+	for _, seq := range p.Filter.ids {
 		i := p.r.Search(seq)
-		if i == p.r.Len() || seq < oldest {
+		if i == p.r.Len() || seq < p.Oldest {
 			return stanza.ItemNotFound
 		}
 		if s, _ := p.r.At(i); s != seq {
@@ -78,11 +105,11 @@ func (p *page) sortIDs(oldest uint64) stanza.Condition {
 
 // each calls fn for the rows that the page may be taken from, in the direction of
 // paging, until it returns false.
-func (p *page) each(fn func(i int) bool) {
+func (p *Page) each(fn func(i int) bool) {
 	lo, hi := p.n.pageLo, p.n.pageHi
-	back := p.f.page.Backwards()
+	back := p.Filter.page.Backwards()
 	switch {
-	case p.f.byID:
+	case p.Filter.byID:
 		ids := p.rows
 		p.rows = nil
 		if back {
@@ -93,11 +120,11 @@ func (p *page) each(fn func(i int) bool) {
 				return
 			}
 		}
-	case !p.f.with.IsZero():
+	case p.tagged != 0:
 		if back {
 			lo, hi = hi, lo
 		}
-		p.r.Tagged(store.Tag(p.f.with.BareString()), lo, hi, fn)
+		p.r.Tagged(p.tagged, lo, hi, fn)
 	case back:
 		for i := hi - 1; i >= lo && fn(i); i-- {
 		}
@@ -108,16 +135,20 @@ func (p *page) each(fn func(i int) bool) {
 }
 
 // take puts row i into the page, or finds that the page is full.
-func (p *page) take(i int, err *error) bool {
+func (p *Page) take(i int, err *error) bool {
 	v, e := p.r.Value(i)
 	if e != nil {
 		*err = e
 		return false
 	}
+	if v != nil && p.Edit != nil {
+		seq, _ := p.r.At(i)
+		v = p.Edit(p.tx, seq, v)
+	}
 	if v == nil || !p.matches(v) {
 		return true
 	}
-	if len(p.rows) >= p.f.limit || len(p.stanzas) > maxPageBytes {
+	if len(p.rows) >= p.Filter.limit || len(p.stanzas) > maxPageBytes {
 		p.complete = false
 		return false
 	}
@@ -127,14 +158,17 @@ func (p *page) take(i int, err *error) bool {
 
 // matches holds a message against the address asked for: as it is, or both sides
 // without a resource if it has none (XEP-0313 §4.1.1).
-func (p *page) matches(v []byte) bool {
-	with := p.f.with
+func (p *Page) matches(v []byte) bool {
+	with := p.Filter.with
 	if with.IsZero() {
 		return true
 	}
 	e, err := p.doc.Parse(v, stanza.Client)
 	if err != nil {
 		return false
+	}
+	if p.With != nil {
+		return p.With(e, with)
 	}
 	from, err1 := jid.View(e.Attr("from"))
 	to, err2 := jid.View(e.Attr("to"))
@@ -144,26 +178,26 @@ func (p *page) matches(v []byte) bool {
 	if with.IsFull() {
 		return from == with || to == with
 	}
-	if with.String() == p.owner {
+	if with.String() == p.Owner {
 		return from.Bare() == with && to.Bare() == with
 	}
 	return from.Bare() == with || to.Bare() == with
 }
 
 // add appends the message that shows a row.
-func (p *page) add(i int, v []byte) {
+func (p *Page) add(i int, v []byte) {
 	seq, _ := p.r.At(i)
-	name := p.archive.Name(p.owner, seq)
+	name := p.Archive.Name(p.Owner, seq)
 	var b xml.Builder
 	b.Reset(p.stanzas, stanza.Client)
-	b.Start("message", "").Attr("from", p.owner).Attr("to", p.to)
-	b.Start("result", space)
-	if p.f.id != nil {
-		b.AttrBytes("queryid", p.f.id)
+	b.Start("message", "").Attr("from", p.Owner).Attr("to", p.To)
+	b.Start("result", Space)
+	if p.Filter.id != nil {
+		b.AttrBytes("queryid", p.Filter.id)
 	}
 	b.Attr("id", name)
 	b.Start("forwarded", "urn:xmpp:forward:0")
-	b.Start("delay", "urn:xmpp:delay").Attr("stamp", store.TimeOf(seq).Format(stamp)).End()
+	b.Start("delay", "urn:xmpp:delay").Attr("stamp", store.TimeOf(seq).Format(Stamp)).End()
 	// A row begins with "<message", in the default namespace.
 	b.Raw([]byte("<message xmlns='" + stanza.Client + "'")).Raw(v[len("<message"):])
 	p.stanzas = b.End().End().End().Bytes()
@@ -171,22 +205,28 @@ func (p *page) add(i int, v []byte) {
 }
 
 // countAll counts what matches by id or address; only where no page is asked for.
-func (p *page) countAll() (n int) {
-	if p.f.byID {
-		for _, seq := range p.f.ids {
+func (p *Page) countAll() (n int) {
+	if p.Filter.byID {
+		for _, seq := range p.Filter.ids {
 			if i := p.r.Search(seq); i >= p.n.lo && i < p.n.hi {
 				n++
 			}
 		}
 		return n
 	}
-	p.r.Tagged(store.Tag(p.f.with.BareString()), p.n.lo, p.n.hi, func(int) bool { n++; return true })
+	if p.tagged == 0 {
+		return -1
+	}
+	p.r.Tagged(p.tagged, p.n.lo, p.n.hi, func(int) bool { n++; return true })
 	return n
 }
 
-// send calls write for each stanza: the oldest first, or the newest if the page is
+// Len returns how many messages are in the page.
+func (p *Page) Len() int { return len(p.ends) }
+
+// Send calls write for each stanza: the oldest first, or the newest if the page is
 // to be flipped.
-func (p *page) send(write func(b []byte)) {
+func (p *Page) Send(write func(b []byte)) {
 	at := func(k int) []byte {
 		from := 0
 		if k > 0 {
@@ -194,7 +234,7 @@ func (p *page) send(write func(b []byte)) {
 		}
 		return p.stanzas[from:p.ends[k]]
 	}
-	if p.f.page.Backwards() != p.f.flip {
+	if p.Filter.page.Backwards() != p.Filter.flip {
 		for k := len(p.ends) - 1; k >= 0; k-- {
 			write(at(k))
 		}
@@ -205,20 +245,20 @@ func (p *page) send(write func(b []byte)) {
 	}
 }
 
-// fin writes the end of the answer: always in order of time, flipped or not.
-func (p *page) fin(b *xml.Builder) {
-	b.Start("fin", space)
+// Fin writes the end of the answer: always in order of time, flipped or not.
+func (p *Page) Fin(b *xml.Builder) {
+	b.Start("fin", Space)
 	if p.complete {
 		b.Attr("complete", "true")
 	}
 	out := rsm.Page{Index: -1, Count: p.count}
 	if n := len(p.names); n > 0 {
 		first, last := 0, n-1
-		if p.f.page.Backwards() {
+		if p.Filter.page.Backwards() {
 			first, last = last, first
 		}
 		out.First, out.Last = p.names[first], p.names[last]
-		if p.f.with.IsZero() && !p.f.byID {
+		if p.Filter.with.IsZero() && !p.Filter.byID {
 			out.Index = p.rows[first] - p.n.lo
 		}
 	}

@@ -1,4 +1,4 @@
-package mam
+package archive
 
 import (
 	"time"
@@ -18,8 +18,8 @@ const usualPage = 50
 // maxIDs bounds how many messages a query may ask for by id.
 const maxIDs = 1000
 
-// filter is what a query asks for. It borrows nothing.
-type filter struct {
+// Filter is what a query asks for. It borrows nothing.
+type Filter struct {
 	id         []byte // queryid; nil if there is none
 	with       jid.JID
 	from, to   uint64 // sequence numbers, both included
@@ -34,11 +34,11 @@ type filter struct {
 	limit      int
 }
 
-// fields answers with the form that a query may bring (XEP-0313 §4.1.5).
-func fields(c *feature.Ctx, q *stanza.Stanza) {
+// Fields answers with the form that a query may bring (XEP-0313 §4.1.5).
+func Fields(c *feature.Ctx, q *stanza.Stanza) {
 	c.Result(q, func(b *xml.Builder) {
-		b.Start("query", space)
-		form.Start(b, form.Ask, space).
+		b.Start("query", Space)
+		form.Start(b, form.Ask, Space).
 			Field(form.Def{Var: "with", Type: form.JIDSingle}).
 			Field(form.Def{Var: "start", Type: form.TextSingle}).
 			Field(form.Def{Var: "end", Type: form.TextSingle}).
@@ -51,25 +51,32 @@ func fields(c *feature.Ctx, q *stanza.Stanza) {
 	})
 }
 
-// readFilter reads a query. The error is the condition to answer with.
-func (f *Feature) readFilter(c *feature.Ctx, e xml.Elem) (*filter, stanza.Condition) {
-	l := &filter{to: 1<<63 - 1, from: oldest(&c.Config.Archive, c.Owner.Domain(), c.Now())}
+// Source is an archive that is asked.
+type Source struct {
+	Archive *store.Archive
+	Owner   string // bare JID, as rows have it
+	Oldest  uint64 // the least sequence number that is shown, see Oldest
+	Page    int    // most messages in one answer
+}
+
+// Read reads a query. The condition is what to answer with if it is not OK.
+func (a *Source) Read(e xml.Elem) (*Filter, stanza.Condition) {
+	l := &Filter{to: 1<<63 - 1, from: a.Oldest}
 	if id := e.Attr("queryid"); id != nil {
 		l.id = append([]byte{}, id...)
 	}
-	l.flip = e.Child("flip-page", space).OK()
+	l.flip = e.Child("flip-page", Space).OK()
 	var ok bool
 	if l.page, ok = rsm.Read(e); !ok {
 		return nil, stanza.BadRequest
 	}
-	l.limit = l.page.Limit(usualPage, c.Config.Archive.Page)
-	owner := c.Owner.String()
+	l.limit = l.page.Limit(usualPage, a.Page)
 	if x := form.Of(e); x.OK() {
-		if !x.Submits() || !x.Is(space) {
+		if !x.Submits() || !x.Is(Space) {
 			return nil, stanza.BadRequest
 		}
 		for name, field := range x.Fields() {
-			if cond := f.readField(l, owner, name, field); cond != stanza.OK {
+			if cond := a.readField(l, name, field); cond != stanza.OK {
 				return nil, cond
 			}
 		}
@@ -81,7 +88,7 @@ func (f *Feature) readFilter(c *feature.Ctx, e xml.Elem) (*filter, stanza.Condit
 		if p.name == "" {
 			continue // an empty before asks for the end
 		}
-		if *p.seq, ok = f.archive.Parse(owner, p.name); !ok {
+		if *p.seq, ok = a.Archive.Parse(a.Owner, p.name); !ok {
 			return nil, stanza.ItemNotFound
 		}
 	}
@@ -93,7 +100,7 @@ func (f *Feature) readFilter(c *feature.Ctx, e xml.Elem) (*filter, stanza.Condit
 
 // readField reads one field of the form. One that is not known is an error
 // (XEP-0313 §4.1.5).
-func (f *Feature) readField(l *filter, owner, name string, field form.Field) stanza.Condition {
+func (a *Source) readField(l *Filter, name string, field form.Field) stanza.Condition {
 	v, ok := field.Value()
 	if !ok && name != "ids" {
 		return stanza.OK // an empty field asks for nothing
@@ -107,14 +114,14 @@ func (f *Feature) readField(l *filter, owner, name string, field form.Field) sta
 	case "start", "end":
 		return l.readTime(name, v)
 	case "before-id":
-		l.before, ok = f.archive.Parse(owner, v)
+		l.before, ok = a.Archive.Parse(a.Owner, v)
 		return found(ok)
 	case "after-id":
-		l.after, ok = f.archive.Parse(owner, v)
+		l.after, ok = a.Archive.Parse(a.Owner, v)
 		return found(ok)
 	case "ids":
-		return f.readIDs(l, owner, field)
-	case "include-groupchat": // there are none in users' archives
+		return a.readIDs(l, field)
+	case "include-groupchat": // all of a room's are, none of a user's
 		_, ok = field.Bool()
 		return valid(ok)
 	default:
@@ -124,7 +131,7 @@ func (f *Feature) readField(l *filter, owner, name string, field form.Field) sta
 }
 
 // readTime reads a DateTime of XEP-0082. Rows have microseconds.
-func (l *filter) readTime(name, v string) stanza.Condition {
+func (l *Filter) readTime(name, v string) stanza.Condition {
 	t, err := time.Parse(time.RFC3339Nano, v)
 	if err != nil {
 		return stanza.BadRequest
@@ -137,10 +144,10 @@ func (l *filter) readTime(name, v string) stanza.Condition {
 	return stanza.OK
 }
 
-func (f *Feature) readIDs(l *filter, owner string, field form.Field) stanza.Condition {
+func (a *Source) readIDs(l *Filter, field form.Field) stanza.Condition {
 	l.byID = true
 	for v := range field.Values() {
-		seq, ok := f.archive.Parse(owner, v)
+		seq, ok := a.Archive.Parse(a.Owner, v)
 		if !ok {
 			return stanza.ItemNotFound
 		}
@@ -172,7 +179,7 @@ type numbers struct{ lo, hi, pageLo, pageHi int }
 
 // numbersOf turns ids and times into numbers of rows; an id that is not there is
 // an error (XEP-0313 §4.1.3, §4.3.2).
-func (l *filter) numbersOf(r *store.Reader, oldest uint64) (n numbers, c stanza.Condition) {
+func (l *Filter) numbersOf(r *store.Reader, oldest uint64) (n numbers, c stanza.Condition) {
 	first := r.Search(oldest)
 	at := func(seq uint64) int {
 		i := r.Search(seq)
