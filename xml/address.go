@@ -6,7 +6,7 @@ type Address struct{ To, From, ID, Type, Lang []byte }
 
 // Address reads them in one go. The values are borrowed like e.
 func (e Elem) Address() (a Address) {
-	if e.t == nil {
+	if e.none() {
 		return a
 	}
 	for j := e.i + 1; ; j++ {

@@ -17,10 +17,7 @@ var docLimits = Limits{Bytes: MaxBytes, Depth: 1 << 10, Attrs: 1 << 10, Elems: 1
 // space where it declares none. d and what is got from it borrow in until the
 // next Parse.
 func (d *Doc) Parse(in []byte, space string) (Elem, error) {
-	if d.ctx.uris == nil || d.space != space {
-		d.ctx = *newContext("", []byte(space))
-		d.space = space
-	}
+	d.within(space)
 	if len(in) == 0 || in[0] != '<' {
 		return Elem{}, NotWellFormed
 	}
@@ -35,4 +32,29 @@ func (d *Doc) Parse(in []byte, space string) (Elem, error) {
 		return Elem{}, err
 	}
 	return Elem{&d.tree, 0}, nil
+}
+
+// Defer is Parse for what has been parsed before, such as a stanza of another
+// loop: it is read only when something but Raw is asked of it. Bytes that are
+// not one element make it panic then.
+func (d *Doc) Defer(in []byte, space string) Elem {
+	d.within(space)
+	d.tree.reset(in, &d.ctx)
+	d.tree.late = true
+	return Elem{&d.tree, 0}
+}
+
+// within sets the default namespace.
+func (d *Doc) within(space string) {
+	if d.ctx.uris == nil || d.space != space {
+		d.ctx = *newContext("", []byte(space))
+		d.space = space
+	}
+}
+
+func (t *tree) parseLate() {
+	n, err := t.parse(t.in, &docLimits, t.ctx)
+	if err != 0 || n != len(t.in) {
+		panic("xml: a deferred element is not one: " + err.Error())
+	}
 }

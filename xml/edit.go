@@ -8,6 +8,9 @@ type Edit struct {
 	// Attributes, unescaped: nil keeps, empty removes, else is the new value,
 	// whether there was one or not.
 	To, From, ID, Type, Lang []byte
+	// Fresh says that the element has no from and no xml:lang, or that they are kept:
+	// they need not be looked for. To, ID and Type are nil then.
+	Fresh bool
 	// Skip tells which children to leave out. nil keeps all.
 	Skip func(child Elem) bool
 	// Tail is well-formed XML that becomes the last children. Its default
@@ -78,12 +81,16 @@ type editor struct {
 // declaration if space is a content namespace, else (WebSocket frames, forwarded
 // stanzas) as jabber:client with a declaration.
 func (e Elem) AppendEdited(dst []byte, space string, ed *Edit) []byte {
-	if e.t == nil {
+	if e.none() {
 		return dst
 	}
 	x := e.t.tape[e.i]
 	w := editor{e: e, dst: dst, at: x.lo() - 1}
 	content := e.inContent(x)
+	if ed.Fresh && x.ns() == nsDefault && !e.t.prefixed && isContent(space) && content {
+		w.fresh(x, ed)
+		return w.dst
+	}
 	if content && x.b&flagPrefix != 0 {
 		return rewrite(w, *ed, space)
 	}
@@ -93,6 +100,20 @@ func (e Elem) AppendEdited(dst []byte, space string, ed *Edit) []byte {
 	w.added(had, ed)
 	w.children(ed)
 	return w.dst
+}
+
+// fresh writes an element whose start-tag only gets more attributes.
+func (w *editor) fresh(x entry, ed *Edit) {
+	w.upTo(x.lo() + x.nameLen())
+	if len(ed.From) > 0 {
+		w.dst = append(w.dst, editNames[editFrom]...)
+		w.dst = append(AppendEscapedAttr(w.dst, ed.From), '\'')
+	}
+	if len(ed.Lang) > 0 {
+		w.dst = append(w.dst, editNames[editLang]...)
+		w.dst = append(AppendEscapedAttr(w.dst, ed.Lang), '\'')
+	}
+	w.children(ed)
 }
 
 // inContent tells whether e, whose entry is x, is in a content namespace.

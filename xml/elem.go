@@ -11,12 +11,24 @@ type Elem struct {
 // OK tells whether there is an element.
 func (e Elem) OK() bool { return e.t != nil }
 
+// none tells that there is no element. One that is deferred is parsed: every
+// method that looks at the tape asks here first.
+func (e Elem) none() bool {
+	if e.t == nil {
+		return true
+	}
+	if e.t.late {
+		e.t.parseLate()
+	}
+	return false
+}
+
 // end is the index of e's End.
 func (e Elem) end() uint32 { return e.t.tape[e.i].hi() }
 
 // Local returns the name without a prefix.
 func (e Elem) Local() []byte {
-	if e.t == nil {
+	if e.none() {
 		return nil
 	}
 	return e.t.local(e.t.tape[e.i])
@@ -24,7 +36,7 @@ func (e Elem) Local() []byte {
 
 // Space returns the namespace name, nil if the element is in none.
 func (e Elem) Space() []byte {
-	if e.t == nil {
+	if e.none() {
 		return nil
 	}
 	return e.t.uri(e.t.tape[e.i].ns())
@@ -32,7 +44,7 @@ func (e Elem) Space() []byte {
 
 // Is tells whether e has this name and namespace.
 func (e Elem) Is(local, space string) bool {
-	return e.t != nil && string(e.Local()) == local && string(e.Space()) == space
+	return !e.none() && string(e.Local()) == local && string(e.Space()) == space
 }
 
 // Default returns the default namespace that e itself declares, nil if it
@@ -46,7 +58,7 @@ func (e Elem) Default() []byte {
 
 // defaultDecl returns the entry of e's own xmlns=”, or 0.
 func (e Elem) defaultDecl() uint32 {
-	if e.t == nil {
+	if e.none() {
 		return 0
 	}
 	for j := e.i + 1; ; j++ {
@@ -69,7 +81,7 @@ func (e Elem) Attr(local string) []byte {
 }
 
 func (e Elem) attr(local string) uint32 {
-	if e.t == nil {
+	if e.none() {
 		return 0
 	}
 	for j := e.i + 1; ; j++ {
@@ -98,7 +110,7 @@ func (e Elem) AttrNS(local, space string) []byte {
 }
 
 func (e Elem) attrNS(local, space string) uint32 {
-	if e.t == nil {
+	if e.none() {
 		return 0
 	}
 	for j := e.i + 1; ; j++ {
@@ -119,7 +131,7 @@ func (e Elem) Lang() []byte { return e.AttrNS("lang", nsXML) }
 // Attrs calls yield for each attribute, declarations left out, until it answers
 // false.
 func (e Elem) Attrs(yield func(space, local, value []byte) bool) {
-	if e.t == nil {
+	if e.none() {
 		return
 	}
 	for j := e.i + 1; ; j++ {
@@ -137,7 +149,7 @@ func (e Elem) Attrs(yield func(space, local, value []byte) bool) {
 
 // First returns the first child element.
 func (e Elem) First() Elem {
-	if e.t == nil {
+	if e.none() {
 		return Elem{}
 	}
 	return e.t.startAt(e.i + 1)
@@ -145,7 +157,7 @@ func (e Elem) First() Elem {
 
 // Next returns the next sibling. It does not look at what is inside e.
 func (e Elem) Next() Elem {
-	if e.t == nil || e.i == 0 {
+	if e.none() || e.i == 0 {
 		return Elem{}
 	}
 	return e.t.startAt(e.end() + 1)
@@ -195,7 +207,7 @@ func (e Elem) Text() []byte {
 
 // textAt returns the first Text directly inside e behind entry j, or 0.
 func (e Elem) textAt(j uint32) uint32 {
-	if e.t == nil {
+	if e.none() {
 		return 0
 	}
 	for j++; ; j++ {
@@ -224,7 +236,10 @@ func (e Elem) HasText() bool {
 // Raw returns the bytes of e as they came. They may need declarations from
 // outside: to send them on use AppendTo.
 func (e Elem) Raw() []byte {
-	if e.t == nil {
+	if e.t != nil && e.t.late {
+		return e.t.in
+	}
+	if e.none() {
 		return nil
 	}
 	return e.t.in[e.t.tape[e.i].lo()-1 : e.t.tape[e.end()].hi()]

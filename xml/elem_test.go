@@ -2,6 +2,7 @@ package xml
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -174,4 +175,65 @@ func TestEightBytesArePlain(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A deferred element is the same one, whichever method looks first.
+func TestDeferIsParse(t *testing.T) {
+	const in = "<message to='a' xml:lang='en'>x<body>b</body></message>"
+	want := parse(t, in)
+	for name, fn := range map[string]func(Elem) string{
+		"Local": func(e Elem) string { return string(e.Local()) }, "Space": func(e Elem) string { return string(e.Space()) },
+		"Is": func(e Elem) string { return fmt.Sprint(e.Is("message", nsClient)) }, "Attr": func(e Elem) string { return string(e.Attr("to")) },
+		"Lang": func(e Elem) string { return string(e.Lang()) }, "Default": func(e Elem) string { return fmt.Sprint(e.Default()) },
+		"First": func(e Elem) string { return string(e.First().Raw()) }, "Next": func(e Elem) string { return fmt.Sprint(e.Next().OK()) },
+		"Child": func(e Elem) string { return string(e.Child("body", nsClient).Text()) }, "Text": func(e Elem) string { return string(e.Text()) },
+		"HasText": func(e Elem) string { return fmt.Sprint(e.HasText()) }, "Raw": func(e Elem) string { return string(e.Raw()) },
+		"AppendTo": func(e Elem) string { return string(e.AppendTo(nil, "urn:x")) }, "AppendInner": func(e Elem) string { return string(e.AppendInner(nil, "urn:x")) },
+		"AppendEdited": func(e Elem) string { return string(e.AppendEdited(nil, nsClient, &Edit{From: []byte("f")})) },
+		"Address":      func(e Elem) string { return fmt.Sprint(e.Address()) },
+	} {
+		var d Doc
+		if got, want := fn(d.Defer([]byte(in), nsClient)), fn(want); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+// An edit that says it is fresh writes what means the same as one that does not.
+func TestFreshEdits(t *testing.T) {
+	for _, in := range []string{
+		"<message to='b' id='1'><body/></message>", "<message/>", "<message xmlns='jabber:client' to='b'>t</message>",
+		"<message xmlns:p='urn:p' to='b'><p:x/></message>", "<message xmlns:p='urn:p' p:to='b'><body xmlns='urn:y'/></message>",
+	} {
+		for _, space := range []string{nsClient, "jabber:server", "urn:ws"} {
+			ed := Edit{From: []byte("f'&"), Lang: []byte("en"), Tail: []byte("<t/>"), Skip: func(c Elem) bool { return c.Is("body", nsClient) }}
+			plain := parse(t, in).AppendEdited(nil, space, &ed)
+			ed.Fresh = true
+			fresh := parse(t, in).AppendEdited(nil, space, &ed)
+			if a, b := sorted(t, plain, space), sorted(t, fresh, space); a != b {
+				t.Errorf("%s in %s:\n%s\n%s", in, space, plain, fresh)
+			}
+		}
+	}
+}
+
+// sorted is canon of what was written for space, with the attributes of the
+// start-tag in the order of their names.
+func sorted(t *testing.T, in []byte, space string) string {
+	t.Helper()
+	e, err := new(Doc).Parse(in, space)
+	if err != nil {
+		t.Fatalf("%s: %v", in, err)
+	}
+	var attrs []string
+	e.Attrs(func(space, local, value []byte) bool {
+		attrs = append(attrs, fmt.Sprintf("{%s}%s=%q", space, local, value))
+		return true
+	})
+	slices.Sort(attrs)
+	content := ""
+	for c := e.First(); c.OK(); c = c.Next() {
+		content += canon(c)
+	}
+	return fmt.Sprintf("{%s}%s %q %q %s", e.Space(), e.Local(), attrs, e.Text(), content)
 }

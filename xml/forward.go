@@ -5,7 +5,7 @@ package xml
 // stream header, or of an element around e, that e used are added to its
 // start-tag; nothing else changes.
 func (e Elem) AppendTo(dst []byte, space string) []byte {
-	if e.t == nil {
+	if e.none() {
 		return dst
 	}
 	x := e.t.tape[e.i]
@@ -17,7 +17,7 @@ func (e Elem) AppendTo(dst []byte, space string) []byte {
 
 // AppendInner is AppendTo for the content of e, children and text.
 func (e Elem) AppendInner(dst []byte, space string) []byte {
-	if e.t == nil {
+	if e.none() {
 		return dst
 	}
 	t := e.t

@@ -71,6 +71,7 @@ type tree struct {
 	binds    []uint32 // Decl entries of the prefixes in scope, innermost last
 	need     []uint32 // scratch of appendDecls
 	prefixed bool     // a prefix other than xml is used
+	late     bool     // in is one element, which is parsed when it is looked at
 	at       int      // behind the last whole tag or CDATA section
 	elems    int      // elements seen
 	masks    masks
@@ -85,7 +86,7 @@ func (t *tree) reset(in []byte, ctx *context) {
 	if len(t.levels) > 0 {
 		t.frames = t.levels[1:1]
 	}
-	t.prefixed, t.at, t.elems = false, 0, 0
+	t.prefixed, t.late, t.at, t.elems = false, false, 0, 0
 }
 
 // raw returns the bytes of an Attr, Decl or Text as they came, and their offset.

@@ -3,6 +3,7 @@
 package jid
 
 import (
+	"encoding/binary"
 	"strings"
 	"unsafe"
 )
@@ -169,4 +170,22 @@ func (j JID) WithResource(r string) (JID, error) {
 func (j JID) Clone() JID {
 	j.s = strings.Clone(j.s)
 	return j
+}
+
+// AppendBinary appends j for ViewBinary in another place of the same process.
+func (j JID) AppendBinary(dst []byte) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, j.at)
+	dst = binary.LittleEndian.AppendUint32(dst, j.bare)
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(j.s)))
+	return append(dst, j.s...)
+}
+
+// ViewBinary reads what AppendBinary has appended, without another look at it.
+// The JID borrows b, and rest is what is behind it.
+func ViewBinary(b []byte) (j JID, rest []byte) {
+	j.at, j.bare = binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
+	n := binary.LittleEndian.Uint32(b[8:])
+	b = b[12:]
+	j.s = unsafe.String(unsafe.SliceData(b), n)
+	return j, b[n:]
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 
 	"meerkat/engine/feature"
-	"meerkat/engine/loop"
 	"meerkat/engine/stanza"
 )
 
@@ -13,10 +12,10 @@ func cause(c *feature.Ctx, s *stanza.Stanza) feature.Cause {
 	return feature.Cause{Owner: c.Owner.String(), Session: c.Session.ID, Number: c.Session.Received, Print: print(s)}
 }
 
-// causeOf is cause on the recipient's loop.
-func causeOf(p *loop.Packet, s *stanza.Stanza) feature.Cause {
+// causeOf is cause on the recipient's loop: sent is what else the packet says.
+func causeOf(number uint32, sent []byte, s *stanza.Stanza) feature.Cause {
 	return feature.Cause{
-		Owner: s.From.BareString(), Session: binary.BigEndian.Uint64(p.X), Number: p.N, Print: binary.BigEndian.Uint64(p.X[8:]),
+		Owner: s.From.BareString(), Session: binary.BigEndian.Uint64(sent), Number: number, Print: binary.BigEndian.Uint64(sent[8:]),
 	}
 }
 

@@ -174,11 +174,10 @@ func (r *Router) forward(c *feature.Ctx, s *stanza.Stanza) {
 		c.Session.Unsettled |= bit
 	}
 	p := loop.NewPacket()
-	p.Kind = kindStanza
-	p.B = s.Append(p.B[:0])
+	p.Kind, p.B, p.X = kindRead, s.Append(p.B[:0]), s.AppendHead(p.X[:0])
 	if c.Session.Lasting {
 		p.N = c.Session.Received
-		p.X = binary.BigEndian.AppendUint64(p.X[:0], c.Session.ID)
+		p.X = binary.BigEndian.AppendUint64(p.X, c.Session.ID)
 		p.X = binary.BigEndian.AppendUint64(p.X, print(s))
 	}
 	r.post(h, p)

@@ -82,8 +82,10 @@ type Stanza struct {
 	Strip func(child xml.Elem) bool
 
 	relayed  bool    // see Relayed
-	sentFrom jid.JID // From and To then
-	sentTo   jid.JID
+	had      had     // what Elem says of itself
+	marks    marks   // see Stamped
+	sentFrom jid.JID // From when it was relayed
+	sentTo   jid.JID // To as Elem has it
 	// Again says that a message has passed the recipient's stages before, and
 	// been handed to a resource that is gone.
 	Again bool
@@ -109,7 +111,7 @@ func (s *Stanza) Subscription() bool {
 // back, with s filled as far as that needs.
 func (s *Stanza) Read(e xml.Elem) Condition {
 	s.Elem, s.Tail, s.Strip, s.Again = e, nil, nil, false
-	s.relayed = false
+	s.relayed, s.had, s.marks = false, 0, 0
 	s.Kind = kindOf(e)
 	if s.Kind == None {
 		return Undefined
@@ -124,6 +126,13 @@ func (s *Stanza) Read(e xml.Elem) Condition {
 			return JIDMalformed
 		}
 		s.To = j
+		if j.String() == string(a.To) {
+			s.sentTo = j
+			s.had |= hadTo
+		}
+	}
+	if a.Lang != nil {
+		s.had |= hadLang
 	}
 	if s.Type == Invalid || s.Kind == IQ && !wellFormedIQ(s) {
 		return BadRequest
@@ -201,7 +210,10 @@ func wellFormedIQ(s *Stanza) bool {
 
 // Relayed says that Elem is as Append writes it, with From and To as they are
 // now: another router of ours has written it. It need not be edited again.
-func (s *Stanza) Relayed() { s.relayed, s.sentFrom, s.sentTo = true, s.From, s.To }
+func (s *Stanza) Relayed() {
+	s.relayed, s.sentFrom, s.sentTo = true, s.From, s.To
+	s.had = hadTo | hadLang
+}
 
 // Append appends s as it is relayed inside one domain: content namespace
 // jabber:client as the default, from stamped, to filled in, xml:lang of the
@@ -215,12 +227,48 @@ func (s *Stanza) AppendIn(dst []byte, space string) []byte {
 	if s.relayed && s.Strip == nil && len(s.Tail) == 0 && space == Client && s.From == s.sentFrom && s.To == s.sentTo {
 		return append(dst, s.Elem.Raw()...)
 	}
-	ed := xml.Edit{From: bytesOf(s.From.String()), Skip: s.Strip, Tail: s.Tail}
-	if !s.To.IsZero() {
-		ed.To = bytesOf(s.To.String())
+	ed := xml.Edit{Skip: s.Strip, Tail: s.Tail, Fresh: true}
+	if !s.relayed || s.From != s.sentFrom {
+		ed.From = bytesOf(s.From.String())
+		ed.Fresh = !s.relayed && s.Claimed == nil
 	}
-	if len(s.Lang) > 0 {
+	if s.had&hadLang == 0 && len(s.Lang) > 0 {
 		ed.Lang = s.Lang
 	}
+	if (s.had&hadTo == 0 || s.To != s.sentTo) && !s.To.IsZero() {
+		ed.To, ed.Fresh = bytesOf(s.To.String()), false
+	}
 	return s.Elem.AppendEdited(dst, space, &ed)
+}
+
+// had tells which attributes Elem has: a To that is written as it is prepared,
+// and a language.
+type had uint8
+
+const (
+	hadTo had = 1 << iota
+	hadLang
+)
+
+// marks is what is known about the children.
+type marks uint8
+
+const (
+	judged  marks = 1 << iota // the other bits are known
+	stamped                   // see Stamped
+)
+
+// Stamped reports whether there is a child that has the name of what servers
+// put into stanzas: a stanza-id (XEP-0359) or a delay (XEP-0203). What is on its
+// way to another loop takes the answer with it.
+func (s *Stanza) Stamped() bool {
+	if s.marks&judged == 0 {
+		s.marks |= judged
+		for e := s.Elem.First(); e.OK(); e = e.Next() {
+			if name := e.Local(); string(name) == "delay" || string(name) == "stanza-id" {
+				s.marks |= stamped
+			}
+		}
+	}
+	return s.marks&stamped != 0
 }

@@ -91,6 +91,9 @@ func (f *Feature) removed(c *feature.Ctx) func() {
 // strip leaves out ids that pretend to be owner's (XEP-0359 §3, rule 2), also
 // where no new one is added.
 func strip(s *stanza.Stanza, owner string) {
+	if !s.Stamped() {
+		return
+	}
 	for e := s.Elem.First(); e.OK(); e = e.Next() {
 		if isID(e, owner) {
 			also := s.Strip

@@ -11,6 +11,9 @@ import (
 // leaves out the delay stamps that only a server of ours could have made
 // (XEP-0203 §6).
 func Genuine(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
+	if !s.Stamped() {
+		return feature.Continue
+	}
 	for e := s.Elem.First(); e.OK(); e = e.Next() {
 		if forged(e, c.Router) {
 			leaveOut(s, c.Router)
