@@ -40,6 +40,7 @@ func scenarios() []scenario {
 	return append([]scenario{
 		{"message", "conversations: messages a second, CPU a message, latency, and how far from the floor", message},
 		{"presence", "presence changes told to all contacts, and how far from the floor", presence},
+		{"room", "rooms: CPU of a message to each occupant and of entering, very large ones, memory of an occupant", room},
 		{"login", "logins, each followed by a logout: how many a second, CPU of each", login},
 		{"idle", "sessions that do nothing: bytes of memory each", idle},
 	}, append(talks(), scenario{"seed", "make accounts with rosters in a store", seedCommand})...)

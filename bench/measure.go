@@ -22,6 +22,7 @@ type contender struct {
 	stop  func()
 
 	metrics string // host:port; "": not known
+	data    string // directory of a server that the bench has started; "": another one
 }
 
 // settle is how long a new load runs before it is measured.
@@ -153,7 +154,7 @@ func (f *fleet) quiet(d, longest time.Duration) error {
 
 // contenders starts the server and, if it is wanted, the floor, and brings all
 // users of both online; adjust has the last word on how the server is met.
-func (r *run) contenders(layout load.Layout, fl floorOptions, fanout bool, adjust func(*load.Target)) (srv, flr *contender, err error) {
+func (r *run) contenders(layout load.Layout, fl floorOptions, program floorProgram, adjust func(*load.Target)) (srv, flr *contender, err error) {
 	defer func() {
 		if err != nil {
 			srv.close()
@@ -163,7 +164,7 @@ func (r *run) contenders(layout load.Layout, fl floorOptions, fanout bool, adjus
 	if srv, err = r.join(layout, adjust); err != nil || fl.off {
 		return srv, nil, err
 	}
-	flr, addr, err := startFloor(layout, fl.loops, fanout)
+	flr, addr, err := startFloor(layout, fl.loops, program)
 	if err != nil {
 		return srv, flr, err
 	}
@@ -187,7 +188,7 @@ func (r *run) join(layout load.Layout, adjust func(*load.Target)) (*contender, e
 // meet starts the server, and makes a crowd for it that is offline.
 func (r *run) meet(layout load.Layout, adjust func(*load.Target)) (*contender, error) {
 	sub, err := r.subject(layout)
-	c := &contender{name: r.server.name, pid: sub.pid, stop: sub.stop, metrics: sub.metrics}
+	c := &contender{name: r.server.name, pid: sub.pid, stop: sub.stop, metrics: sub.metrics, data: sub.data}
 	if err != nil {
 		return c, err
 	}
@@ -218,14 +219,23 @@ func (o *floorOptions) flags(fs *flag.FlagSet) {
 	fs.IntVar(&o.loops, "floor-loops", runtime.GOMAXPROCS(0), "event loops of the floor")
 }
 
+// floorProgram is what the floor does.
+type floorProgram string
+
+const (
+	relayFloor  floorProgram = "relay"
+	fanoutFloor floorProgram = "fanout"
+	roomFloor   floorProgram = "room"
+)
+
 // startFloor runs the floor in a process of its own, and says where.
-func startFloor(layout load.Layout, loops int, fanout bool) (c *contender, addr string, err error) {
+func startFloor(layout load.Layout, loops int, program floorProgram) (c *contender, addr string, err error) {
 	if addr, err = freeAddr(); err != nil {
 		return nil, "", err
 	}
 	child, err := self(false, "floor", "-listen", addr, "-loops", strconv.Itoa(loops),
 		"-users", strconv.Itoa(layout.Users), "-roster", strconv.Itoa(layout.Contacts),
-		"-block", strconv.Itoa(layout.Block), "-fanout="+strconv.FormatBool(fanout))
+		"-block", strconv.Itoa(layout.Block), "-program", string(program))
 	if err != nil {
 		return nil, "", err
 	}
@@ -239,13 +249,14 @@ func floorCommand(args []string) error {
 	var o floor.Options
 	addr := fs.String("listen", "", "host:port")
 	fs.IntVar(&o.Loops, "loops", runtime.GOMAXPROCS(0), "event loops")
-	fs.BoolVar(&o.Fanout, "fanout", false, "to all contacts, not to the neighbour")
+	program := fs.String("program", string(relayFloor), "relay, fanout or room: to the neighbour, to all contacts, to all in a room")
 	fs.IntVar(&o.Layout.Users, "users", 1000, "clients")
 	fs.IntVar(&o.Layout.Contacts, "roster", 100, "contacts of each")
 	fs.IntVar(&o.Layout.Block, "block", 1000, "clients of a block")
 	if err := parse(fs, args); err != nil {
 		return err
 	}
+	o.Fanout, o.Room = *program == string(fanoutFloor), *program == string(roomFloor)
 	f, err := floor.Start(*addr, o)
 	if err != nil {
 		return err

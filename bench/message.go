@@ -50,7 +50,7 @@ func message(fs *flag.FlagSet) func(*run) error {
 	most := fs.Float64("most", 0, "largest ratio to the floor that passes; 0: any")
 	return func(r *run) error {
 		job.Users = 2 * *pairs
-		srv, flr, err := r.contenders(layoutOf(job.Users, 0), fl, false, func(t *load.Target) { t.Presence = true })
+		srv, flr, err := r.contenders(layoutOf(job.Users, 0), fl, relayFloor, func(t *load.Target) { t.Presence = true })
 		if err != nil {
 			return err
 		}

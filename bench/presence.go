@@ -20,7 +20,7 @@ func presence(fs *flag.FlagSet) func(*run) error {
 	window := fs.Int("window", 8, "changes being told at a time")
 	most := fs.Float64("most", 0, "largest ratio to the floor that passes; 0: any")
 	return func(r *run) error {
-		srv, flr, err := r.contenders(layoutOf(*users, *contacts), fl, true, func(t *load.Target) { t.Presence = true })
+		srv, flr, err := r.contenders(layoutOf(*users, *contacts), fl, fanoutFloor, func(t *load.Target) { t.Presence = true })
 		if err != nil {
 			return err
 		}

@@ -64,6 +64,7 @@ func (o *clientOptions) target(layout load.Layout) load.Target {
 type subject struct {
 	target  load.Target
 	metrics string // host:port; "": not known
+	data    string // directory of a server that was started here
 	pid     int    // 0: not known
 	child   *proc.Child
 	dir     string // to be removed; "" if it is to be kept
@@ -118,7 +119,7 @@ func (r *run) start(s *subject) error {
 	if s.child, err = r.serve("serve", "-config", path); err != nil {
 		return err
 	}
-	s.pid, s.metrics = s.child.PID, c.metrics
+	s.pid, s.metrics, s.data = s.child.PID, c.metrics, data
 	s.target.Addr = c.clear
 	if s.target.TLS == load.Direct {
 		s.target.Addr = c.direct
@@ -180,6 +181,10 @@ connections_per_address = 0
 unauthenticated = 0
 login_failures_per_address = 0
 bytes_per_second = "0B"
+
+[rooms]
+per_user = 0
+occupants = 20000
 
 [metrics]
 listen = %q

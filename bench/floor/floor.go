@@ -19,6 +19,7 @@ import (
 type Options struct {
 	Loops  int         // gnet's event loops
 	Fanout bool        // to all contacts of the layout; else to the neighbour: a relay
+	Room   bool        // or to all that are in the one room there is, see room.go
 	Layout load.Layout // how many clients there are, and who hears whom
 }
 
@@ -30,12 +31,13 @@ type client struct {
 	hears  []*atomic.Pointer[client] // who gets its bytes
 }
 
-// server is the gnet handler of both programs.
+// server is the gnet handler of all three programs.
 type server struct {
 	gnet.BuiltinEventEngine
 	opt     Options
 	clients []atomic.Pointer[client]
 	ready   chan gnet.Engine
+	room    room
 }
 
 // Floor is a running program.
@@ -87,7 +89,11 @@ func (s *server) OnTraffic(c gnet.Conn) gnet.Action {
 			return gnet.Close
 		}
 	}
-	if len(b) > 0 {
+	switch {
+	case len(b) == 0:
+	case s.opt.Room:
+		s.room.take(me, b)
+	default:
 		s.move(me, b)
 	}
 	return gnet.None
@@ -102,7 +108,9 @@ func (s *server) hello(c gnet.Conn, b []byte) (*client, []byte) {
 		return nil, nil
 	}
 	me := &client{number: number, conn: c, loop: c.EventLoop()}
-	if s.opt.Fanout {
+	if s.opt.Room {
+		// who enters hears
+	} else if s.opt.Fanout {
 		s.opt.Layout.Of(number, func(n int) { me.hears = append(me.hears, &s.clients[n]) })
 	} else if number^1 < len(s.clients) {
 		me.hears = []*atomic.Pointer[client]{&s.clients[number^1]}

@@ -41,6 +41,9 @@ func (c *Crowd) Do(j Job) error {
 	if m := j.Message; m != nil && (m.Users%2 != 0 || m.Users > c.target.Users || m.Body > len(padding)) {
 		return errors.New("load: conversations need an even number of users, not more than there are, and bodies under 64 kB")
 	}
+	if r := j.Room; r != nil && (r.Users > c.target.Layout.Block || r.Body > len(padding)) {
+		return errors.New("load: the users of a room are of one block")
+	}
 	for _, l := range c.loops {
 		mine := j.Part(Part{l.first - c.target.First, len(l.conns)})
 		l.call(func() { l.do(mine) })
@@ -52,7 +55,9 @@ func (l *loop) do(j Job) {
 	l.setLogin(j.Login)
 	l.setMessage(j.Message)
 	l.setPresence(j.Presence)
-	if l.logins.every > 0 || l.talking.every > 0 || l.telling.every > 0 {
+	l.setRoom(j.Room)
+	l.setPing(j.Ping)
+	if l.logins.every > 0 || l.talking.every > 0 || l.telling.every > 0 || l.pinging.every > 0 {
 		l.pace(busyPeriod)
 	} else {
 		l.pace(idlePeriod)
@@ -70,7 +75,7 @@ func (c *Crowd) Stats() Stats {
 
 func (l *loop) snapshot() Stats {
 	s := l.stats
-	s.Online, s.LoggingIn = l.online, l.loggingIn
+	s.Online, s.LoggingIn, s.Occupants = l.online, l.loggingIn, l.room.in
 	s.InFlight = s.Sent - s.Received + l.spreading
 	return s
 }

@@ -5,6 +5,8 @@ type Job struct {
 	Login    *LoginJob
 	Message  *MessageJob
 	Presence *PresenceJob
+	Room     *RoomJob
+	Ping     *PingJob
 }
 
 // LoginJob brings users online, in the order of their numbers.
@@ -33,6 +35,24 @@ type PresenceJob struct {
 	Size   int     // bytes of the stanza at least
 }
 
+// RoomJob has users enter or leave a room, one after the other, until the
+// crowd's first so many are in it, and talk there. They are of one loop.
+type RoomJob struct {
+	Room    string // its address; another one is another room, in which they are too
+	Users   int    // who is to be in it
+	Window  int    // messages in flight to all of them, once they are: a closed loop
+	Body    int    // bytes
+	Size    int    // of a stanza in all, where clients are raw
+	Hush    bool   // the room, when it is made, tells only of moderators who is there
+	Lasting bool   // and stays when it is empty
+}
+
+// PingJob has a user ping the server.
+type PingJob struct {
+	User int
+	Rate float64 // pings a second, whatever comes back
+}
+
 // Part is the part of j that some of the users do. Who is wanted is taken from
 // the front; rates and windows are shared by how many are wanted of each part.
 func (j Job) Part(p Part) Job {
@@ -59,6 +79,14 @@ func (j Job) Part(p Part) Job {
 			own.Window = atLeast1(c.Window, share)
 		}
 		j.Presence = some(own, own.Users)
+	}
+	if p.First > 0 {
+		j.Room = nil
+	}
+	if g := j.Ping; g != nil {
+		own := *g
+		own.User -= p.First
+		j.Ping = some(own, p.of(g.User+1)-p.of(g.User))
 	}
 	return j
 }

@@ -29,6 +29,9 @@ type loop struct {
 	logins  logins
 	talking pacer
 	telling pacer
+	pinging pacer
+	room    *room // the one at hand
+	rooms   map[string]*room
 
 	stats             Stats
 	online, loggingIn int
@@ -52,7 +55,7 @@ const (
 func newLoop(t *Target, first, users int) (*loop, error) {
 	l := &loop{
 		t: t, first: first, conns: make([]conn, users),
-		buf: make([]byte, 64<<10), ended: make(chan struct{}),
+		room: new(room), rooms: make(map[string]*room), buf: make([]byte, 64<<10), ended: make(chan struct{}),
 	}
 	if t.TLS != Plain && !t.Raw {
 		l.ciphers = make(ciphers, min(users, hotSessions))
@@ -166,6 +169,7 @@ func (l *loop) tick() {
 	l.startLogins()
 	l.talk()
 	l.tell()
+	l.ping()
 }
 
 // pace sets the timer's period.

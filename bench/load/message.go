@@ -160,6 +160,9 @@ func (l *loop) appendJID(dst []byte, c *conn, bare bool) []byte {
 
 // message judges a message that came to c, and in a closed loop answers it.
 func (l *loop) message(c *conn, el []byte) {
+	if l.groupchat(c, el) {
+		return
+	}
 	if string(attr(el, "type")) == "error" {
 		count(&l.stats.Errors, condition(el), 1)
 		return
@@ -203,6 +206,7 @@ func (l *loop) stanza(c *conn, el []byte) {
 // iq answers the server's requests: pushes and pings (RFC 6120 8.2.3).
 func (l *loop) iq(el []byte) {
 	if kind := string(attr(el, "type")); kind != "get" && kind != "set" {
+		l.answered(el)
 		return
 	}
 	l.out = append(l.out, "<iq type='result' id='"...)

@@ -109,6 +109,9 @@ func (l *loop) broadcast(c *conn, at time.Duration) {
 // presence judges what c is told of a contact. Presence without a mark is that
 // of a login or logout, and the server tells a user of itself, too.
 func (l *loop) presence(c *conn, el []byte) {
+	if l.roomPresence(c, el) {
+		return
+	}
 	if string(attr(el, "type")) == "error" {
 		count(&l.stats.Errors, condition(el), 1)
 		return

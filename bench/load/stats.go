@@ -1,10 +1,11 @@
 package load
 
 // Stats is what a Crowd has counted since it was made. Counters only rise but
-// Online, LoggingIn, InFlight and Lost, which say what is.
+// Online, LoggingIn, Occupants, InFlight and Lost, which say what is.
 type Stats struct {
 	Online    int
 	LoggingIn int
+	Occupants int // of the room at hand
 	Logins    uint64
 	LoginTime Hist
 	Failed    map[string]uint64 // logins, by condition
@@ -24,6 +25,12 @@ type Stats struct {
 	Told        uint64 // of those, received once
 	PresenceLag Hist
 
+	Entered   uint64 // users that have entered a room, of which all there were told
+	Reached   uint64 // messages to rooms that all have got
+	ReachTime Hist   // from when they were written to when the last one had them
+	RoomBytes uint64 // of the stanzas that were received in rooms
+	Ping      Hist   // from when a ping was due to its answer
+
 	BytesIn, BytesOut uint64 // of XML
 	PresenceBytes     uint64 // of the presence stanzas counted in Told
 }
@@ -32,21 +39,26 @@ type Stats struct {
 func (s *Stats) Add(o Stats) {
 	s.Online += o.Online
 	s.LoggingIn += o.LoggingIn
+	s.Occupants += o.Occupants
 	s.combine(o, func(a, b uint64) uint64 { return a + b })
 	s.LoginTime.Add(o.LoginTime)
 	s.Latency.Add(o.Latency)
 	s.PresenceLag.Add(o.PresenceLag)
+	s.ReachTime.Add(o.ReachTime)
+	s.Ping.Add(o.Ping)
 }
 
 // Since is what was counted after s was o. What is not a counter is as in s.
 func (s Stats) Since(o Stats) Stats {
-	d := Stats{Online: s.Online, LoggingIn: s.LoggingIn}
+	d := Stats{Online: s.Online, LoggingIn: s.LoggingIn, Occupants: s.Occupants}
 	d.combine(s, func(_, b uint64) uint64 { return b })
 	d.combine(o, func(a, b uint64) uint64 { return a - b })
 	d.InFlight = s.InFlight
 	d.LoginTime = s.LoginTime.Since(o.LoginTime)
 	d.Latency = s.Latency.Since(o.Latency)
 	d.PresenceLag = s.PresenceLag.Since(o.PresenceLag)
+	d.ReachTime = s.ReachTime.Since(o.ReachTime)
+	d.Ping = s.Ping.Since(o.Ping)
 	return d
 }
 
@@ -64,6 +76,7 @@ func (s *Stats) counters() []*uint64 {
 	return []*uint64{
 		&s.Logins, &s.Sent, &s.Received, &s.InFlight, &s.Doubled, &s.Reordered, &s.Damaged,
 		&s.Changes, &s.Wanted, &s.Told, &s.BytesIn, &s.BytesOut, &s.PresenceBytes,
+		&s.Entered, &s.Reached, &s.RoomBytes,
 	}
 }
 
