@@ -109,6 +109,7 @@ func (c *Config) resolve(dir string) {
 		}
 	}
 	abs(&c.Data)
+	abs(&c.HTTP.ChatDir)
 	for i := range c.TLS.Certificates {
 		abs(&c.TLS.Certificates[i].Cert)
 		abs(&c.TLS.Certificates[i].Key)
