@@ -50,6 +50,11 @@ type Limits struct {
 	PrivateBytes    Size     `toml:"private_bytes" default:"1MB" min:"1kB" max:"1GB" zero:"no limit" reload:"live" doc:"Bytes of private XML that the clients of one account may keep (XEP-0049)."`
 	VCardBytes      Size     `toml:"vcard_bytes" default:"256kB" min:"1kB" max:"16MB" zero:"no limit" reload:"live" doc:"Bytes of one card, picture included (XEP-0054)."`
 	RosterItems     int      `toml:"roster_items" default:"2000" min:"1" max:"10000000" zero:"no limit" reload:"live" doc:"Contacts in one roster."`
+	Capabilities    int      `toml:"capabilities" default:"5000" min:"10" max:"1000000" reload:"live" doc:"Sets of capabilities of clients that are remembered (XEP-0115), each for all clients alike. A client whose set is not known is asked once it is available."`
+	PEPNodes        int      `toml:"pep_nodes" default:"500" min:"1" max:"100000" zero:"no limit" reload:"live" doc:"Nodes for personal events that one account may have (XEP-0163)."`
+	PEPItems        int      `toml:"pep_items" default:"256" min:"1" max:"100000" reload:"live" doc:"Items that one of these nodes may keep, and what max_items = max means. The oldest make room for new ones."`
+	PEPItemBytes    Size     `toml:"pep_item_bytes" default:"256kB" min:"1kB" max:"16MB" zero:"no limit" reload:"live" doc:"Bytes of one item."`
+	PEPBytes        Size     `toml:"pep_bytes" default:"20MB" min:"10kB" max:"100GB" zero:"no limit" reload:"live" doc:"Bytes of all items of one account together."`
 	Commands        int      `toml:"commands" default:"10" min:"1" max:"10000" zero:"no limit" reload:"live" doc:"Ad-hoc commands that one account may have begun and not ended."`
 	CommandTime     Duration `toml:"command_time" default:"10m" min:"1s" max:"24h" reload:"live" doc:"Time for one step of an ad-hoc command. Who comes later begins anew."`
 	DiskFree        Size     `toml:"disk_free" default:"512MiB" min:"16MiB" max:"1PiB" zero:"no alarm" reload:"live" doc:"Free space on the disk of the data directory below which an alarm is raised."`
