@@ -174,6 +174,9 @@ type Ctx struct {
 	Account *account.Account
 	// Session is who sent the stanza, if it is a session of Owner's.
 	Session *account.Session
+	// Origin is, for services, what a session of ours has sent: what they do is
+	// not done because of it alone.
+	Origin Cause
 }
 
 // Result answers q with what payload builds; nil means an empty result.

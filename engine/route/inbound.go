@@ -89,6 +89,7 @@ func (r *Router) deliver(s *stanza.Stanza) {
 		c.Owner = s.To.Bare()
 	}
 	if handle := r.services[s.To.Domain()]; handle != nil {
+		c.Origin = r.env.Cause()
 		r.env.Because(feature.Cause{}, func() { handle(c, s) }) // one stanza becomes many
 		return
 	}
