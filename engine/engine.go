@@ -46,6 +46,9 @@ type Options struct {
 	// Full reports that nobody more may log in, for want of memory or files. It
 	// is asked for each connection, on its loop. nil is never.
 	Full func() bool
+	// Quit ends the process, to begin anew if restart, as an administrator has
+	// ordered. It does not wait. nil: nobody can.
+	Quit func(restart bool)
 }
 
 // Server is a running server, or one about to be.
@@ -83,7 +86,7 @@ func New(cfg *config.Config, opt Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := newFeatures(cfg, opt.Store, s.group.Len(), opt.Version, s.group.At(0).Now())
+	f := newFeatures(cfg, opt.Store, s.group.Len(), opt.Version, s.group.At(0).Now(), opt.Quit)
 	plan := route.NewPlan(hosts, f.list)
 	plan.Outbound, plan.Inbound = f.outbound(), f.inbound()
 	plan.PresenceOut, plan.PresenceIn = f.presenceOut(), f.presenceIn()

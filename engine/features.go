@@ -8,6 +8,7 @@ import (
 	"meerkat/engine/feature"
 	"meerkat/engine/feature/blocking"
 	"meerkat/engine/feature/carbons"
+	"meerkat/engine/feature/commands"
 	"meerkat/engine/feature/csi"
 	"meerkat/engine/feature/disco"
 	"meerkat/engine/feature/entitytime"
@@ -22,6 +23,7 @@ import (
 	"meerkat/engine/feature/private"
 	"meerkat/engine/feature/register"
 	"meerkat/engine/feature/rosters"
+	"meerkat/engine/feature/serviceadmin"
 	"meerkat/engine/feature/session"
 	"meerkat/engine/feature/sm"
 	"meerkat/engine/feature/vcard"
@@ -44,7 +46,7 @@ type features struct {
 	preAuth []feature.PreAuth
 }
 
-func newFeatures(cfg *config.Config, st *store.Store, loops int, release string, started time.Time) *features {
+func newFeatures(cfg *config.Config, st *store.Store, loops int, release string, started time.Time, quit func(restart bool)) *features {
 	var flags account.Flags
 	f := &features{presence: presence.New(loops), last: last.New(&flags, started)}
 	f.kept, f.offline = offline.New(&flags, loops)
@@ -70,6 +72,8 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	f.blocking = blocks
 	f.list = append(f.list, block, csi.New(), private.New(), vcard.New(), limits.New(), extdisco.New())
 	f.list = append(f.list, muc.New(cfg.Domains, &cfg.Rooms, loops))
+	admin, adminCommands := serviceadmin.New(serviceadmin.Options{Loops: loops, LastSeen: last.Seen, Quit: quit})
+	f.list = append(f.list, admin, commands.New(loops, adminCommands...))
 	managed, keep := sm.New(loops, f.list)
 	f.sm = keep
 	f.list = append(f.list, managed)

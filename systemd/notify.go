@@ -45,6 +45,9 @@ func Open() (*Notifier, error) {
 	return &Notifier{conn, interval}, os.Unsetenv("NOTIFY_SOCKET")
 }
 
+// Managed reports whether there is a manager.
+func (n *Notifier) Managed() bool { return n.conn != nil }
+
 // Watchdog is how often Feed must be called at least, with half of the
 // manager's patience in reserve. It is 0 without a watchdog.
 func (n *Notifier) Watchdog() time.Duration { return n.watchdog / 2 }

@@ -21,6 +21,8 @@ const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2 // wrong arguments or configuration
+
+	exitRestart = 3 // ordered by an administrator: whoever watches over us starts us again
 )
 
 // terminal is what a command reads and writes.

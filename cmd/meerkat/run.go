@@ -27,8 +27,33 @@ func (p *process) run(signals <-chan os.Signal) {
 				return
 			}
 			p.reload()
+		case p.again = <-p.quits:
+			p.log.Info("stopping", "restart", p.again, "by", "an administrator")
+			go p.insist(signals, time.Now())
+			return
 		}
 	}
+}
+
+// quit has run end, as an administrator has ordered.
+func (p *process) quit(restart bool) {
+	select {
+	case p.quits <- restart:
+	default: // it is ending already
+	}
+}
+
+// restart begins anew after close: systemd starts us when it sees the status, else
+// the process becomes a new one.
+func (p *process) restart() error {
+	if p.manager.Managed() {
+		return quiet{exitRestart}
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return syscall.Exec(exe, os.Args, os.Environ())
 }
 
 // feed tells the watchdog that all is well, unless a loop has owed a turn for

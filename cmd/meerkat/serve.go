@@ -51,7 +51,9 @@ type process struct {
 	board     *alarm.Board
 	watch     *alarm.Watch
 	server    *engine.Server
-	greeting  string // for a person who started it by hand
+	greeting  string    // for a person who started it by hand
+	quits     chan bool // see quit
+	again     bool      // begin anew after the end
 
 	ctx    context.Context // of what runs besides the server
 	cancel context.CancelFunc
@@ -60,7 +62,7 @@ type process struct {
 
 // serve runs the server until a signal ends it.
 func serve(t terminal, args []string) error {
-	p := &process{term: t, started: time.Now()}
+	p := &process{term: t, started: time.Now(), quits: make(chan bool, 1)}
 	rest, err := parse(p.settings.flags("serve", t), args)
 	if err != nil {
 		return err
@@ -86,7 +88,10 @@ func serve(t terminal, args []string) error {
 		return errors.Join(err, p.close())
 	}
 	p.run(signals)
-	return p.close()
+	if err := p.close(); err != nil || !p.again {
+		return err
+	}
+	return p.restart()
 }
 
 // start brings everything up. What it has begun when it fails, close ends.
@@ -157,7 +162,7 @@ func (p *process) startServer(cfg *config.Config) (err error) {
 	}
 	p.server, err = engine.New(cfg, engine.Options{
 		Store: p.store, TLS: p.certs.config, Listeners: inherited, Logger: p.log,
-		Version: version, OnSlowTurn: p.watch.SlowTurn, Full: p.watch.Full,
+		Version: version, OnSlowTurn: p.watch.SlowTurn, Full: p.watch.Full, Quit: p.quit,
 	})
 	if err != nil {
 		return err

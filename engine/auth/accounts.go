@@ -65,7 +65,7 @@ func (a *Accounts) Create(tx *store.Tx, account jid.JID, c *Credentials) error {
 }
 
 // Replace gives an account other credentials and ends its tokens, or fails with
-// ErrNoAccount.
+// ErrNoAccount. Who was disabled stays so.
 func (a *Accounts) Replace(tx *store.Tx, account jid.JID, c *Credentials) error {
 	if !a.Exists(tx, account) {
 		return fmt.Errorf("%w: %s", ErrNoAccount, account.BareString())
@@ -73,7 +73,27 @@ func (a *Accounts) Replace(tx *store.Tx, account jid.JID, c *Credentials) error 
 	if err := a.Revoke(tx, account); err != nil {
 		return err
 	}
+	put := *c
+	put.Disabled = put.Disabled || a.Disabled(tx, account.BareString())
+	return credentialsDoc.Put(tx, account.BareString(), put.AppendTo(nil))
+}
+
+// SetDisabled has an account let nobody in, or its owner again. It fails with
+// ErrNoAccount.
+func (a *Accounts) SetDisabled(tx *store.Tx, account jid.JID, disabled bool) error {
+	c, err := a.Get(tx, account)
+	if err != nil {
+		return err
+	}
+	c.Disabled = disabled
 	return credentialsDoc.Put(tx, account.BareString(), c.AppendTo(nil))
+}
+
+// Disabled reports whether there is an account of that bare JID that lets nobody
+// in.
+func (*Accounts) Disabled(tx *store.Tx, bare string) bool {
+	record := credentialsDoc.Get(tx, bare)
+	return len(record) > 1 && record[0] == codecVersion && record[1]&flagDisabled != 0
 }
 
 // Remove removes the credentials and with them the account, if there is one.

@@ -89,6 +89,9 @@ type Run struct {
 	node    string
 }
 
+// Node is the command's.
+func (r *Run) Node() string { return r.node }
+
 // Ask shows a page. The command goes on when it comes back.
 func (r *Run) Ask(p Page) {
 	r.session.pages = append(r.session.pages, p)

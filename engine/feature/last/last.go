@@ -76,6 +76,15 @@ func (f feat) other(c *feature.Ctx, q *stanza.Stanza) {
 	}
 }
 
+// Seen returns when the last resource of owner went away, in seconds since 1970;
+// 0 is never.
+func Seen(tx *store.Tx, owner string) int64 {
+	if v := seen.Get(tx, owner); len(v) >= 8 {
+		return int64(binary.BigEndian.Uint64(v))
+	}
+	return 0
+}
+
 // Guard is a stage for what reaches an account: a request to one of its
 // resources is answered by the client, but only subscribers may ask it
 // (XEP-0012 §4).
