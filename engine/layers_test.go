@@ -13,7 +13,7 @@ import (
 // only packages of lines above its own.
 var layers = [][]string{
 	{"xml", "store", "tune", "systemd", "engine/jid", "engine/metric", "engine/config", "engine/wire/tls"},
-	{"engine/stanza", "engine/loop", "engine/alarm"},
+	{"engine/stanza", "engine/loop", "engine/alarm", "engine/depot"},
 	{"engine/wire", "engine/auth"},
 	{"engine/account"},
 	{"engine/feature"},

@@ -22,9 +22,11 @@ type Config struct {
 	SASL     SASL     `toml:"sasl"`
 	Register Register `toml:"register"`
 	Admin    Admin    `toml:"admin"`
+	Contact  Contact  `toml:"contact"`
 	External External `toml:"external"`
 	Archive  Archive  `toml:"archive"`
 	Rooms    Rooms    `toml:"rooms"`
+	Upload   Upload   `toml:"upload"`
 	Limits   Limits   `toml:"limits"`
 	Loops    Loops    `toml:"loops"`
 	Metrics  Metrics  `toml:"metrics"`

@@ -48,22 +48,7 @@ func (s *Server) links(r *http.Request) (list []link) {
 
 // Base is how the outside reaches us, without a slash at the end; "" if it does
 // not.
-func (s *Server) Base(r *http.Request) string {
-	h := s.opt.HTTP
-	if h.PublicURL != "" {
-		return strings.TrimSuffix(h.PublicURL, "/")
-	}
-	host := s.Domain(r)
-	if len(h.TLSListen) > 0 {
-		_, port, _ := net.SplitHostPort(h.TLSListen[0])
-		return "https://" + withPort(host, port, "443")
-	}
-	if len(h.Listen) == 0 {
-		return ""
-	}
-	_, port, _ := net.SplitHostPort(h.Listen[0])
-	return "http://" + withPort(host, port, "80")
-}
+func (s *Server) Base(r *http.Request) string { return s.opt.HTTP.Base(s.Domain(r)) }
 
 // Domain is the one of ours that was asked.
 func (s *Server) Domain(r *http.Request) string {
@@ -79,13 +64,6 @@ func hostOnly(hostport string) string {
 		return host
 	}
 	return hostport
-}
-
-func withPort(host, port, usual string) string {
-	if port == usual {
-		return host
-	}
-	return net.JoinHostPort(host, port)
 }
 
 // known reports whether host is one of our domains.
