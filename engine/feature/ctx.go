@@ -58,6 +58,10 @@ type Router interface {
 	// goes straight to the sessions; who has none is reported to b's from, bare,
 	// by unavailable presence. each calls yield for every target.
 	Fan(b []byte, each func(yield func(full string)))
+	// Batch sends available presence of many to one full JID of ours, in order with
+	// what is fanned: b holds the stanzas, which end at ends. Each has its from as
+	// the first attribute, and to. It goes straight to the session, if there is one.
+	Batch(to jid.JID, b []byte, ends []uint32)
 	// Remove ends an account of this loop: its sessions, all that is stored,
 	// its contacts' view of it. done runs when that is stored, before the
 	// sessions are closed.
