@@ -9,6 +9,7 @@ import (
 	"meerkat/engine/feature/blocking"
 	"meerkat/engine/feature/carbons"
 	"meerkat/engine/feature/commands"
+	"meerkat/engine/feature/contact"
 	"meerkat/engine/feature/csi"
 	"meerkat/engine/feature/disco"
 	"meerkat/engine/feature/entitytime"
@@ -74,6 +75,7 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	f.list = append(f.list, muc.New(cfg.Domains, &cfg.Rooms, loops))
 	admin, adminCommands := serviceadmin.New(serviceadmin.Options{Loops: loops, LastSeen: last.Seen, Quit: quit})
 	f.list = append(f.list, admin, commands.New(loops, adminCommands...))
+	f.list = append(f.list, contact.New(&cfg.Contact))
 	managed, keep := sm.New(loops, f.list)
 	f.sm = keep
 	f.list = append(f.list, managed)
