@@ -15,6 +15,7 @@ import (
 
 	"meerkat/engine/auth"
 	"meerkat/engine/config"
+	"meerkat/engine/depot"
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
 	"meerkat/engine/loop"
@@ -63,6 +64,8 @@ type Server struct {
 	chat      *chat.Page // nil: no chat page, or one of the operator's own
 	users     *auth.Accounts
 	tokens    *auth.Tokens
+	depot     *depot.Depot // of uploaded files
+	sweeping  context.CancelFunc
 	web       *web.Server  // nil: no HTTP
 	webWire   *wire.Server // of its listeners
 	listeners []*wire.Listener
@@ -86,7 +89,10 @@ func New(cfg *config.Config, opt Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := newFeatures(cfg, opt.Store, s.group.Len(), opt.Version, s.group.At(0).Now(), opt.Quit)
+	if err := s.makeDepot(); err != nil {
+		return nil, err
+	}
+	f := newFeatures(cfg, opt.Store, s.group.Len(), opt.Version, s.group.At(0).Now(), opt.Quit, s.depot)
 	plan := route.NewPlan(hosts, f.list)
 	plan.Outbound, plan.Inbound = f.outbound(), f.inbound()
 	plan.PresenceOut, plan.PresenceIn = f.presenceOut(), f.presenceIn()
@@ -189,7 +195,11 @@ func (s *Server) Start() error {
 			return err
 		}
 	}
-	return s.listenWeb()
+	if err := s.listenWeb(); err != nil {
+		return err
+	}
+	s.sweep()
+	return nil
 }
 
 func (s *Server) listenXMPP(addr string, direct bool) error {
@@ -239,6 +249,7 @@ func (s *Server) Pipe(l *loop.Loop, direct bool) *loop.Peer {
 // runs. Nobody is disconnected.
 func (s *Server) Reload(cfg *config.Config) {
 	s.throttle.SetOptions(loginThrottle(cfg))
+	s.depot.SetLimits(cfg)
 	if s.chat != nil {
 		s.chat.Reload(cfg)
 	}
@@ -253,6 +264,9 @@ func (s *Server) Reload(cfg *config.Config) {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.closeListeners()
 	s.streams.Drain()
+	if s.sweeping != nil {
+		s.sweeping()
+	}
 	if s.web != nil {
 		s.web.Shutdown(ctx)
 	}

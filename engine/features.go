@@ -5,6 +5,7 @@ import (
 
 	"meerkat/engine/account"
 	"meerkat/engine/config"
+	"meerkat/engine/depot"
 	"meerkat/engine/feature"
 	"meerkat/engine/feature/blocking"
 	"meerkat/engine/feature/carbons"
@@ -27,6 +28,7 @@ import (
 	"meerkat/engine/feature/serviceadmin"
 	"meerkat/engine/feature/session"
 	"meerkat/engine/feature/sm"
+	"meerkat/engine/feature/upload"
 	"meerkat/engine/feature/vcard"
 	"meerkat/engine/feature/version"
 	"meerkat/store"
@@ -47,7 +49,7 @@ type features struct {
 	preAuth []feature.PreAuth
 }
 
-func newFeatures(cfg *config.Config, st *store.Store, loops int, release string, started time.Time, quit func(restart bool)) *features {
+func newFeatures(cfg *config.Config, st *store.Store, loops int, release string, started time.Time, quit func(restart bool), files *depot.Depot) *features {
 	var flags account.Flags
 	f := &features{presence: presence.New(loops), last: last.New(&flags, started)}
 	f.kept, f.offline = offline.New(&flags, loops)
@@ -73,6 +75,7 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	f.blocking = blocks
 	f.list = append(f.list, block, csi.New(), private.New(), vcard.New(), limits.New(), extdisco.New())
 	f.list = append(f.list, muc.New(cfg.Domains, &cfg.Rooms, loops))
+	f.list = append(f.list, upload.New(cfg, files))
 	admin, adminCommands := serviceadmin.New(serviceadmin.Options{Loops: loops, LastSeen: last.Seen, Quit: quit})
 	f.list = append(f.list, admin, commands.New(loops, adminCommands...))
 	f.list = append(f.list, contact.New(&cfg.Contact))

@@ -7,6 +7,7 @@ import (
 	"meerkat/engine/web"
 	"meerkat/engine/web/bosh"
 	"meerkat/engine/web/chat"
+	"meerkat/engine/web/upload"
 	"meerkat/engine/wire"
 	"meerkat/engine/wire/tls"
 )
@@ -41,6 +42,9 @@ func (s *Server) handleWeb() error {
 			HTTP: cfg, Group: s.group, Wire: s.wire, Limits: s.streams.Limits(),
 			Stream: s.streams.NewFramed, FirstMessage: s.streams.FirstMessage(),
 		}))
+	}
+	if s.config.Uploads() {
+		s.web.Handle(upload.Prefix, upload.New(upload.Options{Depot: s.depot, HTTP: cfg, Logger: s.opt.Logger}))
 	}
 	if cfg.Chat {
 		return s.handleChat()

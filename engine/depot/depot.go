@@ -81,6 +81,9 @@ func New(o Options) *Depot {
 	if d.now == nil {
 		d.now = time.Now
 	}
+	if d.log == nil {
+		d.log = slog.Default()
+	}
 	d.SetLimits(config.Default())
 	d.show()
 	return d
@@ -108,6 +111,9 @@ func (d *Depot) Prepare() error {
 	}
 	return errors.Join(syncDir(d.dir), syncDir(filepath.Dir(d.dir)))
 }
+
+// Now is the time by which files get old.
+func (d *Depot) Now() time.Time { return d.now() }
 
 // Used reports whether there have ever been uploads.
 func (d *Depot) Used() bool {

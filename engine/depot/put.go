@@ -174,6 +174,9 @@ func diskError(err error) error {
 	return err
 }
 
+// Full reports whether an error means that there is no room on the disk.
+func Full(err error) bool { return errors.Is(err, store.ErrDiskFull) }
+
 // File is a file to hand out.
 type File struct {
 	*os.File
