@@ -86,7 +86,7 @@ func (b *Builder) name(name string) {
 // that is in scope, as in "xml:lang".
 func (b *Builder) Attr(name, value string) *Builder {
 	b.name(name)
-	b.B = append(appendEscapedAttrString(b.B, value), '\'')
+	b.B = append(AppendEscapedAttrString(b.B, value), '\'')
 	return b
 }
 

@@ -32,7 +32,8 @@ func AppendEscapedString(dst []byte, s string) []byte {
 // kind.
 func AppendEscapedAttr(dst, s []byte) []byte { return appendEscaped(dst, s, &attrEscapes, isPlainAttr) }
 
-func appendEscapedAttrString(dst []byte, s string) []byte {
+// AppendEscapedAttrString is AppendEscapedAttr for a string.
+func AppendEscapedAttrString(dst []byte, s string) []byte {
 	return appendEscaped(dst, s, &attrEscapes, isPlainAttr)
 }
 

@@ -14,8 +14,8 @@ import (
 // waits for a very large room. At 5 µs a target it is 5 ms.
 const fanTurn = 1000
 
-// fans are packets that have not reached all of their targets yet. What comes
-// for a room meanwhile waits behind them.
+// fans are packets that have not reached all of their targets yet, and batches
+// that are not all delivered. What comes for a room meanwhile waits behind them.
 type fans struct {
 	waiting []*loop.Packet
 	at      int  // bytes of the first one's X that are dealt with
@@ -81,7 +81,7 @@ func (r *Router) serveFans() {
 	defer func() { f.busy = false }()
 	for budget := fanTurn; len(f.waiting) > 0; {
 		p := f.waiting[0]
-		if budget = r.serveFan(p, budget); f.at < len(p.X) {
+		if budget = r.serveNext(p, budget); f.at < len(p.X) {
 			f.posted = true
 			r.env.Loop.Post(func() { f.posted = false; r.Run(r.serveFans) })
 			return
@@ -91,6 +91,13 @@ func (r *Router) serveFans() {
 		f.waiting, f.at = f.waiting[1:], 0
 	}
 	f.waiting = nil
+}
+
+func (r *Router) serveNext(p *loop.Packet, budget int) int {
+	if p.Kind == kindBatch {
+		return r.serveBatch(p, budget)
+	}
+	return r.serveFan(p, budget)
 }
 
 // serveFan serves targets of p, which is first, as far as the budget goes, and

@@ -16,6 +16,7 @@ const (
 	kindSettle                   // Ref is a *settling to be told when this loop has stored what came before
 	kindSettled                  // Ref is a *settling: one loop has
 	kindFan                      // B is a stanza with from; X its targets, see fan.go
+	kindBatch                    // B is stanzas, one behind the other; X whom they are for and where they end, see batch.go
 	kindAgain                    // B is a message as in kindStanza, see feature.Router.Redeliver
 )
 
@@ -35,7 +36,7 @@ func (r *Router) handle(p *loop.Packet) {
 		r.handleRead(p)
 	case kindSpread:
 		r.handleSpread(p)
-	case kindFan:
+	case kindFan, kindBatch:
 		r.handleFan(p)
 	case kindSettle:
 		r.handleSettle(p.Ref.(*settling))

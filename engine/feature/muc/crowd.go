@@ -44,6 +44,12 @@ const idBytes = 18
 
 type occupantID [idBytes]byte
 
+// append appends the element that tells it.
+func (id *occupantID) append(dst []byte) []byte {
+	dst = append(dst, "<occupant-id xmlns='"+occupantSpace+"' id='"...)
+	return append(base64.RawURLEncoding.AppendEncode(dst, id[:]), "'/>"...)
+}
+
 func (id *occupantID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
 
 // seat is a session in the room.

@@ -172,16 +172,31 @@ func (r *room) show(c *feature.Ctx, st *seat, s *stanza.Stanza, codes []int, pas
 	if r.set.Whois {
 		codes = append(codes, 100)
 	}
-	for _, o := range r.list {
-		if o != st.occupant && (!r.hides(o) || st.role == moderator) {
-			b := r.build(c.Scratch(), o, &item{}, r.knows(st.occupant), false)
-			r.sendTo(st, b)
-			c.Keep(b)
-		}
-	}
+	r.showOthers(c, st)
 	r.update(st.occupant, &item{self: codes, id: string(s.ID)})
 	r.showPast(st, past)
 	r.sendTo(st, r.subjectMessage())
+}
+
+// batchSize is how many bytes of presence are sent in one go, more or less.
+const batchSize = 32 << 10
+
+// showOthers gives a session the presence of everybody else.
+func (r *room) showOthers(c *feature.Ctx, st *seat) {
+	b, real, none := c.Scratch(), r.knows(st.occupant), item{}
+	ends := make([]uint32, 0, 128)
+	for _, o := range r.list {
+		if o == st.occupant || r.hides(o) && st.role != moderator {
+			continue
+		}
+		b = r.build(b, o, &none, st, real, false)
+		if ends = append(ends, uint32(len(b))); len(b) > batchSize {
+			c.Router.Batch(st.jid, b, ends)
+			b, ends = b[:0], ends[:0]
+		}
+	}
+	c.Router.Batch(st.jid, b, ends)
+	c.Keep(b)
 }
 
 // depart takes unavailable presence, and errors, of who is here (§7.14).

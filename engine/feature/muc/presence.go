@@ -1,6 +1,8 @@
 package muc
 
 import (
+	"strconv"
+
 	"meerkat/engine/jid"
 	"meerkat/engine/stanza"
 	"meerkat/xml"
@@ -21,58 +23,88 @@ type item struct {
 	only   *seat                // one session of the occupant, not the others
 }
 
-// build appends o's presence. real says whether real addresses are shown, self
-// whether o itself gets it.
-func (r *room) build(dst []byte, o *occupant, it *item, real, self bool) []byte {
-	var b xml.Builder
-	b.Reset(dst, stanza.Client).Start("presence", "").AttrBytes("from", r.address(o))
-	if it.gone {
-		b.Attr("type", "unavailable")
-	}
-	if self {
-		b.OptAttr("id", it.id)
-	}
+// build appends o's presence, to nobody if to is nil. real says whether real
+// addresses are shown, self whether o itself gets it. Who enters a room is shown
+// everybody in it, so nothing here allocates.
+func (r *room) build(dst []byte, o *occupant, it *item, to *seat, real, self bool) []byte {
 	shown := o.look.Value()
-	b.OptAttr("xml:lang", shown.lang)
+	dst = r.appendFrom(append(dst, "<presence from='"...), o)
+	if to != nil {
+		dst = appendEscaped(append(dst, "' to='"...), to.jid.String())
+	}
 	if it.gone {
-		b.Raw([]byte(it.status))
+		dst = append(dst, "' type='unavailable"...)
+	}
+	if self && it.id != "" {
+		dst = appendEscaped(append(dst, "' id='"...), it.id)
+	}
+	if shown.lang != "" {
+		dst = appendEscaped(append(dst, "' xml:lang='"...), shown.lang)
+	}
+	dst = append(dst, "'>"...)
+	if it.gone {
+		dst = append(dst, it.status...)
 	} else {
-		b.Raw([]byte(shown.content))
+		dst = append(dst, shown.content...)
 	}
-	b.Start("occupant-id", occupantSpace).Attr("id", o.id.String()).End()
-	b.Start("x", userSpace)
-	r.buildItem(&b, o, it, real)
+	dst = append(o.id.append(dst), "<x xmlns='"+userSpace+"'>"...)
+	dst = r.buildItem(dst, o, it, real)
 	if it.more != nil {
+		var b xml.Builder
+		b.Reset(dst, userSpace)
 		it.more(&b)
+		dst = b.Bytes()
 	}
-	buildCodes(&b, it.codes)
+	dst = appendCodes(dst, it.codes)
 	if self {
-		buildCodes(&b, it.self)
-		buildCodes(&b, []int{110})
+		dst = append(appendCodes(dst, it.self), "<status code='110'/>"...)
 	}
-	return b.End().End().Bytes()
+	return append(dst, "</x></presence>"...)
 }
 
-func (r *room) buildItem(b *xml.Builder, o *occupant, it *item, real bool) {
+// appendFrom appends the address of o in an attribute. That of the room is
+// always plain.
+func (r *room) appendFrom(dst []byte, o *occupant) []byte {
+	return appendEscaped(append(append(dst, r.jid.String()...), '/'), o.nick)
+}
+
+func appendEscaped(dst []byte, s string) []byte { return xml.AppendEscapedAttrString(dst, s) }
+
+func (r *room) buildItem(dst []byte, o *occupant, it *item, real bool) []byte {
 	shown := o.role
 	if it.gone && it.nick == "" {
 		shown = noRole
 	}
-	b.Start("item", "").Attr("affiliation", o.aff.String()).Attr("role", shown.String()).OptAttr("nick", it.nick)
+	dst = append(append(dst, "<item affiliation='"...), o.aff.String()...)
+	dst = append(append(dst, "' role='"...), shown.String()...)
+	if it.nick != "" {
+		dst = appendEscaped(append(dst, "' nick='"...), it.nick)
+	}
 	if real {
 		st := it.only
 		if st == nil {
 			st = o.last
 		}
-		b.Attr("jid", st.jid.String())
+		dst = appendEscaped(append(dst, "' jid='"...), st.jid.String())
 	}
+	if it.actor == "" && it.reason == "" {
+		return append(dst, "'/>"...)
+	}
+	dst = append(dst, "'>"...)
 	if it.actor != "" {
-		b.Start("actor", "").Attr("nick", it.actor).End()
+		dst = append(appendEscaped(append(dst, "<actor nick='"...), it.actor), "'/>"...)
 	}
 	if it.reason != "" {
-		b.Start("reason", "").Text(it.reason).End()
+		dst = append(xml.AppendEscapedString(append(dst, "<reason>"...), it.reason), "</reason>"...)
 	}
-	b.End()
+	return append(dst, "</item>"...)
+}
+
+func appendCodes(dst []byte, codes []int) []byte {
+	for _, c := range codes {
+		dst = append(strconv.AppendInt(append(dst, "<status code='"...), int64(c), 10), "'/>"...)
+	}
+	return dst
 }
 
 func buildCodes(b *xml.Builder, codes []int) {
@@ -91,7 +123,7 @@ func (r *room) broadcast(o *occupant, it *item) {
 		if !r.anybody(o, it, real) {
 			continue
 		}
-		b := r.build(r.env.Scratch(), o, it, real, false)
+		b := r.build(r.env.Scratch(), o, it, nil, real, false)
 		r.env.Router.Fan(b, func(yield func(string)) {
 			for _, to := range r.list {
 				if r.tells(o, to, it, real) {
@@ -118,7 +150,7 @@ func (r *room) tells(o, to *occupant, it *item, real bool) bool {
 }
 
 func (r *room) tellSelf(o *occupant, it *item) {
-	b := r.build(r.env.Scratch(), o, it, r.knows(o), true)
+	b := r.build(r.env.Scratch(), o, it, nil, r.knows(o), true)
 	defer r.env.Keep(b)
 	r.env.Router.Fan(b, func(yield func(string)) {
 		if it.only != nil {
