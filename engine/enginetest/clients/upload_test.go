@@ -1,0 +1,174 @@
+package clients
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// httpsPort is a port that stays the same when the server is started again, and
+// that it can name in URLs.
+func httpsPort(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	return port
+}
+
+// newUploads starts a server that takes uploads over HTTPS.
+func newUploads(t *testing.T, more string) *server {
+	t.Helper()
+	return newServer(t, fmt.Sprintf("http.listen = [\"127.0.0.1:0\"]\nhttp.tls_listen = [\"127.0.0.1:%s\"]\n%s", httpsPort(t), more))
+}
+
+// slot is a place for a file: its URLs.
+type slot struct {
+	Put struct {
+		URL string `xml:"url,attr"`
+	} `xml:"put"`
+	Get struct {
+		URL string `xml:"url,attr"`
+	} `xml:"get"`
+}
+
+// place asks for one (XEP-0363 §4).
+func (c *raw) place(t *testing.T, name, kind string, size int) slot {
+	t.Helper()
+	if err := c.send("<iq type='get' id='slot' to='upload.%s'><request xmlns='urn:xmpp:http:upload:0' filename='%s' size='%d' content-type='%s'/></iq>", domain, name, size, kind); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		tok, err := c.in.Token()
+		if err != nil {
+			t.Fatalf("%s waits for a place: %v", c.jid, err)
+		}
+		start, ok := tok.(xml.StartElement)
+		if !ok {
+			continue
+		}
+		var iq struct {
+			Type string `xml:"type,attr"`
+			Slot slot   `xml:"slot"`
+		}
+		if err := c.in.DecodeElement(&iq, &start); err != nil || iq.Slot.Put.URL == "" || iq.Slot.Get.URL == "" {
+			t.Fatalf("no place: %+v, %v", iq, err)
+		}
+		return iq.Slot
+	}
+}
+
+// browser is a client of HTTP that trusts this server only.
+func (s *server) browser() *http.Client {
+	return &http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: s.tls, DisableKeepAlives: true,
+		DialContext: (&net.Dialer{Timeout: patience, FallbackDelay: -1}).DialContext}}
+}
+
+func (s *server) ask(method, url, kind string, body io.Reader, size int) (int, []byte, error) {
+	req, err := http.NewRequest(method, url, body)
+	if err != nil {
+		return 0, nil, err
+	}
+	if body != nil {
+		req.ContentLength = int64(size)
+		req.Header.Set("Content-Type", kind)
+	}
+	resp, err := s.browser().Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, b, err
+}
+
+func noise(n int) []byte {
+	b := make([]byte, n)
+	r := rand.NewChaCha8([32]byte{byte(n)})
+	r.Read(b)
+	return b
+}
+
+// files are those in the server's directory of uploads, without what is on its
+// way in.
+func (s *server) files(t *testing.T, glob string) []string {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(s.dir, "data", "uploads", glob))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// TestKillKeepsUploads kills the server with kill -9 while files are uploaded.
+// What was answered with 201 is there afterwards; of the others there is
+// nothing to see, and the client may try again.
+func TestKillKeepsUploads(t *testing.T) {
+	s := newUploads(t, "limits.disk_free = 0")
+	s.add("romeo")
+	c := login(t, s, "romeo")
+	type file struct {
+		slot
+		data []byte
+		n    int
+	}
+	var whole, half []*file
+	for i := range 6 {
+		f := &file{data: noise(100_000 + i)}
+		f.slot = c.place(t, fmt.Sprintf("whole %d.jpg", i), "image/jpeg", len(f.data))
+		if status, _, err := s.ask("PUT", f.Put.URL, "image/jpeg", bytes.NewReader(f.data), len(f.data)); err != nil || status != 201 {
+			t.Fatalf("PUT: %d, %v", status, err)
+		}
+		whole = append(whole, f)
+	}
+	for i := range 6 {
+		f := &file{data: noise(300_000 + i)}
+		f.slot = c.place(t, fmt.Sprintf("half%d.jpg", i), "image/jpeg", len(f.data))
+		half = append(half, f)
+		in, out := io.Pipe()
+		go s.ask("PUT", f.Put.URL, "image/jpeg", in, len(f.data))
+		go out.Write(f.data[:200_000])
+	}
+	for end := time.Now().Add(patience); len(s.files(t, "tmp/*")) < len(half); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("only %d uploads are on their way", len(s.files(t, "tmp/*")))
+		}
+	}
+	s.kill()
+	if len(s.files(t, "tmp/*")) == 0 {
+		t.Error("the server was not killed amid uploads")
+	}
+	s.start()
+	if left := s.files(t, "tmp/*"); len(left) > 0 {
+		t.Errorf("left of what was interrupted: %v", left)
+	}
+	for _, f := range whole {
+		if status, got, err := s.ask("GET", f.Get.URL, "", nil, 0); err != nil || status != 200 || !bytes.Equal(got, f.data) {
+			t.Errorf("GET of a whole file: %d, %d bytes, %v", status, len(got), err)
+		}
+	}
+	for _, f := range half {
+		if status, got, err := s.ask("GET", f.Get.URL, "", nil, 0); err != nil || status != 404 {
+			t.Errorf("GET of half a file: %d, %d bytes, %v", status, len(got), err)
+		}
+		if status, text, err := s.ask("PUT", f.Put.URL, "image/jpeg", bytes.NewReader(f.data), len(f.data)); err != nil || status != 201 {
+			t.Errorf("PUT again: %d, %s, %v", status, text, err)
+		}
+		if status, got, err := s.ask("GET", f.Get.URL, "", nil, 0); err != nil || status != 200 || !bytes.Equal(got, f.data) {
+			t.Errorf("GET: %d, %d bytes, %v", status, len(got), err)
+		}
+		if status, _, err := s.ask("PUT", f.Put.URL, "image/jpeg", bytes.NewReader(f.data), len(f.data)); err != nil || status != 409 {
+			t.Errorf("PUT a second time: %d, %v", status, err)
+		}
+	}
+}
