@@ -141,7 +141,7 @@ func (p *Page) render(r *http.Request, base string) ([]byte, error) {
 }
 
 // policy is what the page may do: run our own scripts, and talk to this server
-// under the names it has. Styles stand in attributes, as converse.js makes them.
+// under the names it has. converse.js makes its styles as it goes.
 func policy(host, base string) string {
 	origin := originOf(base)
 	sockets := "ws" + strings.TrimPrefix(origin, "http")
@@ -149,7 +149,7 @@ func policy(host, base string) string {
 		sockets += " wss://" + host + " ws://" + host
 	}
 	return "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; " +
-		"script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; font-src 'self'; manifest-src 'self'; " +
+		"script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; manifest-src 'self'; " +
 		"img-src 'self' data: blob: " + origin + "; media-src 'self' data: blob: " + origin + "; " +
 		"connect-src 'self' " + origin + " " + sockets
 }

@@ -3,6 +3,22 @@ const { base, settings } = document.body.dataset;
 const server = JSON.parse(settings);
 const here = (scheme, path) => location.origin.replace("http", scheme) + path;
 
+// Its place is taken, as it has the logos of converse.js's sponsors, from elsewhere.
+customElements.define("converse-footer", class extends HTMLElement {});
+
+// Version 14.0.0 means subscribeToPresence when it calls subscribe of a contact
+// whose request is accepted, and so asks nothing back.
+window.converse.plugins.add("subscribes-back", {
+  dependencies: ["converse-roster"],
+  initialize() {
+    const contact = this._converse.exports.RosterContact.prototype;
+    const listen = contact.subscribe;
+    contact.subscribe = function (...event) {
+      return event.length > 0 ? listen.apply(this, event) : this.subscribeToPresence();
+    };
+  },
+});
+
 window.converse.initialize({
   assets_path: base,
   [server.only ? "locked_domain" : "default_domain"]: server.domain,
@@ -10,6 +26,7 @@ window.converse.initialize({
   bosh_service_url: server.bosh ? here("http", "/bosh") : undefined,
   discover_connection_methods: false,
   muc_domain: server.rooms || undefined,
+  muc_search_service: server.rooms || undefined,
   muc_nickname_from_jid: true,
   allow_registration: server.registers,
   registration_domain: server.domain,
@@ -22,5 +39,6 @@ window.converse.initialize({
   xmpp_providers_url: "",
   providers_link: "",
   blacklisted_plugins: ["converse-omemo", "converse-omemo-views"],
+  whitelisted_plugins: ["subscribes-back"],
   view_mode: "fullscreen",
 });
