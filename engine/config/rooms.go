@@ -12,7 +12,8 @@ type Rooms struct {
 	PerUser     int    `toml:"per_user" default:"100" min:"1" max:"1000000" zero:"no limit" reload:"live" doc:"Rooms that one account may own. Who wants one more hears resource-constraint."`
 	Occupants   int    `toml:"occupants" default:"1000" min:"2" max:"20000" reload:"live" doc:"Occupants of one room. An owner may choose less; owners and admins of a room get in in any case."`
 	Affiliated  int    `toml:"affiliated" default:"5000" min:"10" max:"1000000" reload:"live" doc:"Owners, admins, members and banned users of one room together."`
-	History     int    `toml:"history" default:"20" min:"1" max:"1000" zero:"none" reload:"live" doc:"Messages that a room remembers for who enters. An owner may choose less. They are in memory, while anybody is in the room."`
+	History     int    `toml:"history" default:"20" min:"1" max:"1000" zero:"none" reload:"live" doc:"Messages that a room remembers for who enters. An owner may choose less. They are in memory while anybody is in the room; of a room with an archive they come from there when somebody enters again."`
+	Archive     bool   `toml:"archive" default:"true" reload:"live" doc:"New rooms keep what is said in an archive, as long as they are persistent and archive.enabled is true; an owner may choose otherwise. What is said there goes to the others once it is on disk."`
 	HistorySize Size   `toml:"history_size" default:"256KiB" min:"1KiB" max:"100MiB" reload:"live" doc:"Bytes of those messages, of one room."`
 	Subject     Size   `toml:"subject" default:"4KiB" min:"100B" max:"64KiB" reload:"live" doc:"Largest subject of a room. A larger one is answered with not-acceptable."`
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"meerkat/engine/archive"
 	"meerkat/engine/feature"
 	"meerkat/engine/form"
 	"meerkat/engine/rsm"
@@ -16,10 +17,10 @@ import (
 const serviceName = "Rooms"
 
 // serviceFeatures is what the service can do (§6.2).
-var serviceFeatures = []string{infoSpace, itemsSpace, mucSpace, stableSpace, occupantSpace, pingSpace, rsm.Space}
+var serviceFeatures = []string{infoSpace, itemsSpace, mucSpace, stableSpace, occupantSpace, pingSpace, rsm.Space, archive.StanzaID}
 
 // roomFeatures is what every room can do (§6.4).
-var roomFeatures = []string{infoSpace, itemsSpace, mucSpace, stableSpace, selfPing, occupantSpace, mucSpace + "#request"}
+var roomFeatures = []string{infoSpace, itemsSpace, mucSpace, stableSpace, selfPing, occupantSpace, archive.StanzaID, mucSpace + "#request"}
 
 // handleService answers for the service itself.
 func (f *service) handleService(c *feature.Ctx, s *stanza.Stanza) {
@@ -153,6 +154,9 @@ func (r *room) buildInfo(b *xml.Builder) {
 	buildIdentity(b, r.set.Name)
 	buildFeatures(b, roomFeatures)
 	buildFeatures(b, r.set.features())
+	if r.archives() {
+		buildFeatures(b, []string{archive.Space, archive.Extended})
+	}
 	w := form.Start(b, form.Result, mucSpace+"#roominfo").
 		Value("muc#roominfo_description", r.set.Description).
 		Value("muc#roominfo_subject", r.subj.Text).

@@ -172,6 +172,9 @@ func (r *room) show(c *feature.Ctx, st *seat, s *stanza.Stanza, codes []int, pas
 	if r.set.Whois {
 		codes = append(codes, 100)
 	}
+	if r.set.Logged {
+		codes = append(codes, 170)
+	}
 	r.showOthers(c, st)
 	r.update(st.occupant, &item{self: codes, id: string(s.ID)})
 	r.showPast(st, past)

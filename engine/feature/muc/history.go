@@ -7,6 +7,7 @@ import (
 
 	"meerkat/engine/config"
 	"meerkat/engine/stanza"
+	"meerkat/store"
 	"meerkat/xml"
 )
 
@@ -18,13 +19,15 @@ type history struct {
 
 // said is a message to everybody, without an address.
 type said struct {
-	at time.Time
-	b  []byte
+	seq uint64 // names it, and is its time
+	b   []byte
 }
 
+func (s *said) at() time.Time { return store.TimeOf(s.seq) }
+
 // keep adds a message, and forgets what is more than cfg allows.
-func (h *history) keep(b []byte, at time.Time, cfg *config.Rooms) {
-	h.said = append(h.said, said{at, append([]byte(nil), b...)})
+func (h *history) keep(b []byte, seq uint64, cfg *config.Rooms) {
+	h.said = append(h.said, said{seq, append([]byte(nil), b...)})
 	h.size += len(b)
 	for len(h.said) > cfg.History || h.size > int(cfg.HistorySize) {
 		h.size -= len(h.said[0].b)
@@ -85,7 +88,7 @@ func (h *history) from(p pastRequest, limit int, now time.Time) int {
 	for first > 0 && len(h.said)-first < limit {
 		m := &h.said[first-1]
 		chars += len(m.b)
-		if p.chars >= 0 && chars > p.chars || m.at.Before(p.since) || p.span > 0 && now.Sub(m.at) > p.span {
+		if p.chars >= 0 && chars > p.chars || m.at().Before(p.since) || p.span > 0 && now.Sub(m.at()) > p.span {
 			break
 		}
 		first--
@@ -97,7 +100,7 @@ func (h *history) from(p pastRequest, limit int, now time.Time) int {
 // (XEP-0203).
 func (r *room) showPast(st *seat, p pastRequest) {
 	for _, m := range r.past.said[r.past.from(p, r.set.History, r.env.Now()):] {
-		r.sendTo(st, delayed(m.b, r.jid.String(), m.at))
+		r.sendTo(st, delayed(m.b, r.jid.String(), m.at()))
 	}
 }
 

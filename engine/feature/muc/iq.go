@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strconv"
 
+	"meerkat/engine/archive"
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
 	"meerkat/engine/stanza"
@@ -33,6 +34,8 @@ func (r *room) handleIQ(c *feature.Ctx, s *stanza.Stanza) {
 		r.tellInfo(c, s)
 	case pl.Is("query", itemsSpace) && !set:
 		r.tellItems(c, s)
+	case string(pl.Space()) == archive.Space:
+		r.archiveIQ(c, s)
 	case pl.Is("ping", pingSpace) && !set:
 		c.Result(s, nil)
 	default:

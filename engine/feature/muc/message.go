@@ -3,6 +3,7 @@ package muc
 import (
 	"time"
 
+	"meerkat/engine/archive"
 	"meerkat/engine/feature"
 	"meerkat/engine/form"
 	"meerkat/engine/jid"
@@ -59,13 +60,10 @@ func (r *room) groupchat(c *feature.Ctx, s *stanza.Stanza) {
 	case !st.role.may(speak):
 		refuse(c, s, stanza.Forbidden)
 	default:
-		b := r.reflect(c.Scratch(), s, st.occupant, nil)
-		if body {
-			r.past.keep(b, c.Now(), &c.Config.Rooms)
-		}
-		r.toAll(b)
+		seq := r.keeper().clock.Next(c.Now())
+		b := r.reflect(c.Scratch(), s, st.occupant, r.keeper().name(r.jid.String(), seq))
+		r.say(c, b, seq, st, archive.Lasts(s), body)
 		c.Keep(b)
-		messages.Add(c.Shard(), 1)
 	}
 }
 
@@ -104,9 +102,10 @@ func (r *room) setSubject(c *feature.Ctx, s *stanza.Stanza, st *seat, text strin
 		refuse(c, s, stanza.NotAcceptable)
 		return
 	}
-	b := r.reflect(c.Scratch(), s, st.occupant, nil)
+	seq := r.keeper().clock.Next(c.Now())
+	b := r.reflect(c.Scratch(), s, st.occupant, r.keeper().name(r.jid.String(), seq))
 	r.subj = subject{text, st.nick, st.id.String(), c.Now()}
-	r.toAll(b)
+	r.say(c, b, seq, st, true, false)
 	c.Keep(b)
 	if !r.stored {
 		return

@@ -34,16 +34,25 @@ type service struct {
 	loops []map[string]*room // by loop, by address: those in memory
 	dir   directory
 	local map[string]bool // domains of accounts
+
+	keepers []*keeper         // by loop
+	hosts   map[string]string // domains of rooms, with that of the accounts
 }
 
 // New returns the feature, with a service for each domain of accounts. loops is
 // how many there are.
 func New(domains []string, cfg *config.Rooms, loops int) feature.Feature {
-	f := &service{loops: make([]map[string]*room, loops), local: make(map[string]bool)}
+	f := &service{
+		loops: make([]map[string]*room, loops), local: make(map[string]bool),
+		keepers: make([]*keeper, loops), hosts: make(map[string]string),
+	}
 	for i := range f.loops {
 		f.loops[i] = make(map[string]*room)
 	}
-	declared := feature.Feature{Name: "muc", Spec: "XEP-0045, XEP-0249, XEP-0410, XEP-0421"}
+	declared := feature.Feature{
+		Name: "muc", Spec: "XEP-0045, XEP-0249, XEP-0313, XEP-0359, XEP-0410, XEP-0421",
+		Start: func(e *feature.Env) { f.keepers[e.Shard()] = newKeeper(e) },
+	}
 	if cfg.Name == "" {
 		return declared
 	}
@@ -53,7 +62,7 @@ func New(domains []string, cfg *config.Rooms, loops int) feature.Feature {
 		if err != nil || err2 != nil {
 			panic(fmt.Sprintf("muc: %s.%s is no domain", cfg.Name, d)) // config has checked it
 		}
-		f.local[own.String()] = true
+		f.local[own.String()], f.hosts[host.String()] = true, own.String()
 		declared.Services = append(declared.Services, feature.Service{
 			Host: host.String(), Identity: feature.Identity{Category: "conference", Type: "text", Name: serviceName}, Handle: f.handle,
 		})
@@ -70,6 +79,13 @@ func (f *service) handle(c *feature.Ctx, s *stanza.Stanza) {
 	r, ok := f.find(c.Env, s.To.Bare())
 	if !ok {
 		c.Fail(s, stanza.InternalServerError, "")
+		return
+	}
+	if r != nil && r.cold && s.Kind != stanza.IQ {
+		r.warm()
+	}
+	if r != nil && !r.line.takes(s) {
+		r.follow(c, s)
 		return
 	}
 	if s.Kind == stanza.Presence {

@@ -122,6 +122,7 @@ func (r *room) configure(req *feature.Request, set settings, people map[string]a
 		return
 	}
 	r.write(r.saveConfig(set, people), func(err error) {
+		r.erasing = false
 		if err != nil {
 			req.Error(err)
 			return
@@ -247,6 +248,7 @@ func (r *room) destroy(req *feature.Request, d destruction) {
 		erase = r.erase()
 	}
 	r.write(erase, func(err error) {
+		r.erasing = false
 		if err != nil {
 			req.Error(err)
 			return

@@ -24,6 +24,10 @@ type room struct {
 
 	crowd
 	past history
+	line *line // nil: nothing waits
+	cold bool  // what was said before is in the archive, not in past
+
+	erasing bool // what is stored is being removed
 
 	pending int      // updates on their way
 	queue   []func() // changes that wait for them
@@ -49,7 +53,7 @@ func (f *service) find(e *feature.Env, j jid.JID) (r *room, ok bool) {
 // rest lets go of a room that nobody is in: one that lasts stays in the store,
 // another one vanishes (§10.1.3, §4.2).
 func (r *room) rest() {
-	if len(r.list) > 0 || r.pending > 0 || len(r.queue) > 0 {
+	if len(r.list) > 0 || r.pending > 0 || len(r.queue) > 0 || r.line != nil {
 		return
 	}
 	rooms := r.f.loops[r.env.Shard()]

@@ -44,15 +44,18 @@ type settings struct {
 	Persistent  bool    `json:"persistent"`
 	Moderated   bool    `json:"moderated"`
 	MembersOnly bool    `json:"members_only"`
-	Protected   bool    `json:"protected"` // by Secret
-	Whois       bool    `json:"whois"`     // anyone sees addresses
+	Protected   bool    `json:"protected"`        // by Secret
+	Whois       bool    `json:"whois"`            // anyone sees addresses
+	Archive     bool    `json:"archive"`          // what is said is kept, while the room is Persistent
+	Logged      bool    `json:"logged,omitempty"` // somebody keeps what is said, in public
+	PubSub      string  `json:"pubsub,omitempty"` // URI of a node that belongs to the room
 }
 
 // initial is what a room begins with.
 func initial(cfg *config.Rooms) settings {
 	return settings{
 		PM: pmAnyone, History: cfg.History, Broadcast: everyRole, MemberList: everyRole,
-		Invites: true, Public: true,
+		Invites: true, Public: true, Archive: cfg.Archive,
 	}
 }
 
@@ -181,6 +184,9 @@ var fields = []field{
 	numberField("muc#roomconfig_maxusers", "Most occupants; none is as many as the server allows", func(s *settings) *int { return &s.MaxUsers }),
 	rolesField("muc#roomconfig_presencebroadcast", "Roles whose presence everybody sees", func(s *settings) *roleSet { return &s.Broadcast }),
 	rolesField("muc#roomconfig_getmemberlist", "Members of these roles see the lists of members", func(s *settings) *roleSet { return &s.MemberList }),
+	boolField("muc#roomconfig_enablearchiving", "What is said is kept in the room's archive, if the room stays", func(s *settings) *bool { return &s.Archive }),
+	boolField("muc#roomconfig_enablelogging", "Occupants are told that what they say is made public", func(s *settings) *bool { return &s.Logged }),
+	textField("muc#roomconfig_pubsub", "URI of a publish-subscribe node that belongs to the room", form.TextSingle, func(s *settings) *string { return &s.PubSub }),
 	numberField("muc#maxhistoryfetch", "Most messages shown to who enters", func(s *settings) *int { return &s.History }),
 }
 
@@ -198,6 +204,12 @@ func (s *settings) read(f form.Form) bool {
 // notices are the status codes of what a change means for privacy (§10.2.1).
 func (s *settings) notices(was *settings) []int {
 	codes := []int{104}
+	switch {
+	case s.Logged && !was.Logged:
+		codes = append(codes, 170)
+	case !s.Logged && was.Logged:
+		codes = append(codes, 171)
+	}
 	switch {
 	case s.Whois && !was.Whois:
 		codes = append(codes, 172)

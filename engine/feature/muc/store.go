@@ -2,7 +2,9 @@ package muc
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"meerkat/engine/feature"
@@ -16,6 +18,7 @@ var (
 	records      = store.NewDoc("room")
 	affiliations = store.NewMap("room-affiliation")
 	roomsOf      = store.NewMap("rooms-owned")
+	tombstones   = store.NewMap("room-tombstone") // by number of the message: what is shown in its place
 )
 
 // record is what is stored of a room besides affiliations.
@@ -56,8 +59,16 @@ func (f *service) load(e *feature.Env, j jid.JID) (r *room, ok bool) {
 	}
 	r = f.newRoom(e, j)
 	r.stored, r.set, r.subj, r.aff = true, rec.Settings, rec.Subject, aff
+	r.cold = true
 	copy(r.key[:], rec.Key)
 	return r, true
+}
+
+// seqKey is the number of a message as a key.
+func seqKey(seq uint64) string {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], seq)
+	return string(b[:])
 }
 
 // newKey is for a new room.
@@ -123,7 +134,9 @@ func putAffiliation(tx *store.Tx, room, bare string, a affiliation) (err error) 
 
 // erase removes all that is stored of the room.
 func (r *room) erase() func(tx *store.Tx) error {
-	name := r.jid.String()
+	name, kept := r.jid.String(), r.keeper().archive
+	r.keeper().issue() // what was said last is to go as well
+	r.erasing = true
 	return func(tx *store.Tx) error {
 		owners := []string{}
 		err := affiliations.Each(tx, name, func(bare string, v []byte) error {
@@ -140,10 +153,8 @@ func (r *room) erase() func(tx *store.Tx) error {
 				return err
 			}
 		}
-		if err := affiliations.DeleteAll(tx, name); err != nil {
-			return err
-		}
-		return records.Delete(tx, name)
+		return errors.Join(affiliations.DeleteAll(tx, name), tombstones.DeleteAll(tx, name),
+			kept.Erase(tx, name), records.Delete(tx, name))
 	}
 }
 

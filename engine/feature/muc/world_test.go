@@ -64,7 +64,9 @@ func newWorld(t testing.TB) *world {
 	}
 	t.Cleanup(func() { st.Close() })
 	const loops = 2
-	w := &world{t: t, cfg: config.Default(), group: loop.NewManual(loops, time.Unix(1e9, 0)), store: st}
+	cfg := config.Default()
+	cfg.Rooms.Archive = false // a message waits for nothing
+	w := &world{t: t, cfg: cfg, group: loop.NewManual(loops, time.Unix(1e9, 0)), store: st}
 	p := route.NewPlan([]string{"test"}, []feature.Feature{muc.New([]string{"test"}, &w.cfg.Rooms, loops)})
 	p.Inbound = []feature.Stage{route.Deliver}
 	w.routers = route.New(p, w.group, feature.Env{

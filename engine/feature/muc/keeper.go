@@ -1,0 +1,159 @@
+package muc
+
+import (
+	"meerkat/engine/archive"
+	"meerkat/engine/feature"
+	"meerkat/store"
+	"meerkat/xml"
+)
+
+// keeper is what one loop has for the archives of its rooms (XEP-0313). What is
+// said in one turn is one update, issued in the next turn or when somebody asks
+// whether all is stored; the updates of all loops are one commit.
+type keeper struct {
+	env     *feature.Env
+	archive *store.Archive
+	clock   *store.Clock // of the ids of messages, in rooms with an archive or without
+	batch   *batch
+	posted  bool
+	failing bool // the last update was not stored, and that was told
+	tail    []byte
+	row     []byte
+	doc     xml.Doc // of a stanza that has waited
+	free    []*store.Rows
+}
+
+// batch is one update.
+type batch struct {
+	pools  []pool
+	said   []*saying
+	once   []func(tx *store.Tx) error
+	stored []func() // of Env.Collected
+}
+
+type pool struct {
+	name string
+	rows *store.Rows
+}
+
+// maxRows is from how many bytes on a batch does not wait for the turn's end.
+const maxRows = 256 << 10
+
+func newKeeper(e *feature.Env) *keeper {
+	k := &keeper{env: e, archive: e.Store.Archive()}
+	k.clock = k.archive.Clock()
+	e.BeforeSettling(k.issue)
+	return k
+}
+
+// add has a message stored as row, tagged with who says it; once keeps it from
+// being taken again when its sender comes back after a crash.
+func (k *keeper) add(poolName, owner string, it *saying, tag uint32, row []byte, once func(*store.Tx) error) {
+	if k.batch == nil {
+		k.batch = new(batch)
+	}
+	b := k.batch
+	rows := k.rowsOf(b, poolName)
+	if err := rows.Add(owner, it.seq, tag, row); err != nil {
+		k.env.Log.Error("a message to a room cannot be archived", "room", owner, "err", err) // the limits of stanzas keep it from happening
+	}
+	b.said = append(b.said, it)
+	if once != nil {
+		b.once = append(b.once, once)
+	}
+	if stored := k.env.Collected(); stored != nil {
+		b.stored = append(b.stored, stored)
+	}
+	if rows.Bytes() >= maxRows {
+		k.issue()
+		return
+	}
+	k.later()
+}
+
+// later has the batch issued in the next turn.
+func (k *keeper) later() {
+	if k.posted {
+		return
+	}
+	k.posted = true
+	k.env.Loop.Post(func() {
+		k.posted = false
+		k.env.Router.Run(k.issue)
+	})
+}
+
+func (k *keeper) rowsOf(b *batch, name string) *store.Rows {
+	for _, p := range b.pools {
+		if p.name == name {
+			return p.rows
+		}
+	}
+	rows := new(store.Rows)
+	if n := len(k.free); n > 0 {
+		rows, k.free = k.free[n-1], k.free[:n-1]
+	}
+	b.pools = append(b.pools, pool{name, rows})
+	return rows
+}
+
+// issue makes an update of the batch.
+func (k *keeper) issue() {
+	b := k.batch
+	if b == nil {
+		return
+	}
+	k.batch = nil
+	k.env.Update(func(tx *store.Tx) error {
+		for _, p := range b.pools {
+			if err := k.archive.Append(tx, p.name, p.rows); err != nil {
+				return err
+			}
+		}
+		for _, once := range b.once {
+			if err := once(tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func(err error) { k.done(b, err) })
+}
+
+// done has the rooms say what waited for b. A disk that is full is no reason to
+// keep people from talking: what could not be archived goes on without an id.
+func (k *keeper) done(b *batch, err error) {
+	if err != nil {
+		unarchived.Add(k.env.Shard(), uint64(len(b.said)))
+		if !k.failing {
+			k.env.Log.Warn("messages to rooms cannot be archived, they go on without", "err", err)
+		}
+	} else {
+		archived.Add(k.env.Shard(), uint64(len(b.said)))
+	}
+	k.failing = err != nil
+	for _, p := range b.pools {
+		if len(k.free) < 8 {
+			p.rows.Reset(2 * maxRows)
+			k.free = append(k.free, p.rows)
+		}
+	}
+	for _, it := range b.said {
+		it.ready = true
+		if err != nil {
+			it.b = unnamed(it.b, k.archive, it.room.jid.String(), it.seq)
+		}
+	}
+	for _, it := range b.said {
+		it.room.advance()
+	}
+	for _, stored := range b.stored {
+		stored()
+	}
+}
+
+// name returns the element with the id of a message of room, lent until the next
+// call.
+func (k *keeper) name(room string, seq uint64) []byte {
+	k.tail = archive.AppendID(k.tail[:0], k.archive, room, seq)
+	return k.tail
+}
