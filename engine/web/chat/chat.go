@@ -129,7 +129,7 @@ func (p *Page) render(r *http.Request, base string) ([]byte, error) {
 		s.Rooms = p.opt.Rooms + "." + s.Domain
 	}
 	if u, err := url.Parse(base); err == nil {
-		s.Uploads = u.Host
+		s.Uploads = u.Hostname()
 	}
 	text, err := json.Marshal(s)
 	if err != nil {

@@ -3,6 +3,8 @@ const { base, settings } = document.body.dataset;
 const server = JSON.parse(settings);
 const here = (scheme, path) => location.origin.replace("http", scheme) + path;
 
+const ours = [server.uploads, location.hostname];
+
 // Its place is taken, as it has the logos of converse.js's sponsors, from elsewhere.
 customElements.define("converse-footer", class extends HTMLElement {});
 
@@ -31,9 +33,9 @@ window.converse.initialize({
   allow_registration: server.registers,
   registration_domain: server.domain,
   // Nobody else's server hears of who reads what here.
-  allowed_image_domains: [server.uploads, location.host],
-  allowed_audio_domains: [server.uploads, location.host],
-  allowed_video_domains: [server.uploads, location.host],
+  allowed_image_domains: ours,
+  allowed_audio_domains: ours,
+  allowed_video_domains: ours,
   embed_3rd_party_media_players: false,
   autocomplete_providers_url: "",
   xmpp_providers_url: "",
