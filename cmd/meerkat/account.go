@@ -76,11 +76,18 @@ func account(t terminal, args []string) error {
 
 // withAccounts runs fn on the accounts of the running server, or on the store
 // if there is none.
-func withAccounts(cfg *config.Config, fn func(admin.Accounts) error) (err error) {
+func withAccounts(cfg *config.Config, fn func(admin.Accounts) error) error {
+	return withServer(cfg, func(c *admin.Client) error { return fn(c) },
+		func(s *store.Store) error { return fn(engine.OpenAccounts(s, cfg)) })
+}
+
+// withServer runs ask with the running server, or, if there is none, alone with
+// its store.
+func withServer(cfg *config.Config, ask func(*admin.Client) error, alone func(*store.Store) error) (err error) {
 	client, err := admin.Dial(cfg.Data)
 	if err == nil {
 		defer client.Close()
-		return fn(client)
+		return ask(client)
 	}
 	if !errors.Is(err, admin.ErrStopped) {
 		return err
@@ -90,7 +97,7 @@ func withAccounts(cfg *config.Config, fn func(admin.Accounts) error) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	return fn(engine.OpenAccounts(s, cfg))
+	return alone(s)
 }
 
 // mustExist keeps a slip in a path from making an empty store there.

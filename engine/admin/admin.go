@@ -9,6 +9,8 @@
 //	PUT    /v1/accounts/{jid}/password    {"password"}
 //	DELETE /v1/accounts/{jid}/tokens      end the tokens its clients log in by
 //	DELETE /v1/accounts/{jid}
+//	GET    /v1/uploads?prefix&after&limit   UploadPage
+//	DELETE /v1/uploads/{jid}              remove the files of an account: depot.Owner
 //	POST   /v1/gc                         collect garbage, give memory back: Collected
 //	GET    /metrics
 //	GET    /debug/pprof/                  Go's profiles of this process
@@ -30,6 +32,7 @@ import (
 
 	"meerkat/engine/alarm"
 	"meerkat/engine/auth"
+	"meerkat/engine/depot"
 	"meerkat/engine/metric"
 )
 
@@ -54,6 +57,16 @@ type Accounts interface {
 	// List returns up to n accounts that begin with prefix, in order, those after
 	// after only.
 	List(prefix, after string, n int) ([]string, error)
+}
+
+// Uploads is what can be done to the files that accounts have uploaded, as
+// Accounts to accounts.
+type Uploads interface {
+	// ListUploads returns up to n accounts with files that begin with prefix, in
+	// order, those after after only.
+	ListUploads(prefix, after string, n int) ([]depot.Owner, error)
+	// RemoveUploads removes the files of an account, and returns what they were.
+	RemoveUploads(jid string) (depot.Owner, error)
 }
 
 // Status is what a server says of itself.
@@ -96,9 +109,15 @@ type Page struct {
 	Accounts []string `json:"accounts"`
 }
 
+// UploadPage is a part of the accounts with files, as Page of all accounts.
+type UploadPage struct {
+	Uploads []depot.Owner `json:"uploads"`
+}
+
 // Server answers requests. Its fields do not change while it serves.
 type Server struct {
 	Accounts Accounts
+	Uploads  Uploads
 	Status   func() Status
 	Log      *slog.Logger
 }
@@ -144,6 +163,8 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("PUT /v1/accounts/{jid}/password", s.password)
 	mux.HandleFunc("DELETE /v1/accounts/{jid}/tokens", s.revoke)
 	mux.HandleFunc("DELETE /v1/accounts/{jid}", s.remove)
+	mux.HandleFunc("GET /v1/uploads", s.uploads)
+	mux.HandleFunc("DELETE /v1/uploads/{jid}", s.removeUploads)
 	mux.HandleFunc("POST /v1/gc", s.gc)
 	mux.Handle("GET /metrics", metric.Handler())
 	profiles(mux)
@@ -155,21 +176,30 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) list(w http.ResponseWriter, r *http.Request) {
-	q, limit := r.URL.Query(), maxPage
-	if text := q.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxPage {
-			refuse(w, http.StatusBadRequest, "limit is a number from 1 to "+strconv.Itoa(maxPage))
-			return
-		}
-		limit = n
+	limit, ok := pageLimit(w, r)
+	if !ok {
+		return
 	}
-	accounts, err := s.Accounts.List(q.Get("prefix"), q.Get("after"), limit)
+	accounts, err := s.Accounts.List(r.FormValue("prefix"), r.FormValue("after"), limit)
 	if err != nil {
 		refuse(w, http.StatusInternalServerError, err.Error())
 		return
 	}
 	answer(w, http.StatusOK, Page{append([]string{}, accounts...)}) // [], not null
+}
+
+// pageLimit reads how many rows a client wants, or refuses the request.
+func pageLimit(w http.ResponseWriter, r *http.Request) (int, bool) {
+	text := r.FormValue("limit")
+	if text == "" {
+		return maxPage, true
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > maxPage {
+		refuse(w, http.StatusBadRequest, "limit is a number from 1 to "+strconv.Itoa(maxPage))
+		return 0, false
+	}
+	return n, true
 }
 
 // request is the body of those routes that have one.

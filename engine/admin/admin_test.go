@@ -50,6 +50,7 @@ func open(t *testing.T, dir string) *door {
 	board.Set(time.Unix(5, 0), alarm.Disk, alarm.Warning, "little room", "make room")
 	s := &Server{
 		Accounts: engine.OpenAccounts(d.store, cfg),
+		Uploads:  engine.OpenUploads(d.store, cfg),
 		Status:   func() Status { return Status{Version: "1", PID: 7, Alarms: Alarms(board), Metrics: metric.Snapshot()} },
 		Log:      slog.New(slog.NewTextHandler(&d.log, nil)),
 	}
@@ -168,6 +169,10 @@ func TestBadRequests(t *testing.T) {
 		{"GET", "/v1/accounts?limit=1001", "", 400},
 		{"GET", "/v1/accounts?limit=many", "", 400},
 		{"DELETE", "/v1/accounts/a%2Fb@localhost", "", 422},
+		{"GET", "/v1/uploads?limit=0", "", 400},
+		{"POST", "/v1/uploads", "", 405},
+		{"DELETE", "/v1/uploads", "", 405},
+		{"DELETE", "/v1/uploads/@", "", 422},
 	} {
 		if got := d.raw(t, row.method, row.path, row.body).StatusCode; got != row.code {
 			t.Errorf("%s %s %.40s: got %d, want %d", row.method, row.path, row.body, got, row.code)

@@ -17,12 +17,14 @@ import (
 	"time"
 
 	"meerkat/engine/auth"
+	"meerkat/engine/depot"
 )
 
 // ErrStopped says that no server runs on a data directory.
 var ErrStopped = errors.New("admin: no server is running")
 
-// Client asks the server of a data directory. It is an Accounts.
+// Client asks the server of a data directory. It is an Accounts and
+// an Uploads.
 type Client struct {
 	path string
 	http http.Client
@@ -84,6 +86,19 @@ func (c *Client) List(prefix, after string, n int) ([]string, error) {
 	var p Page
 	err := c.do("GET", "/v1/accounts?"+q.Encode(), nil, &p)
 	return p.Accounts, err
+}
+
+// ListUploads is Uploads'.
+func (c *Client) ListUploads(prefix, after string, n int) ([]depot.Owner, error) {
+	q := url.Values{"prefix": {prefix}, "after": {after}, "limit": {strconv.Itoa(min(n, maxPage))}}
+	var p UploadPage
+	err := c.do("GET", "/v1/uploads?"+q.Encode(), nil, &p)
+	return p.Uploads, err
+}
+
+// RemoveUploads is Uploads'.
+func (c *Client) RemoveUploads(jid string) (was depot.Owner, err error) {
+	return was, c.do("DELETE", "/v1/uploads/"+url.PathEscape(jid), nil, &was)
 }
 
 // do sends in, if it is not nil, and reads the answer into out, if that is not.

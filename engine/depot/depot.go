@@ -57,6 +57,7 @@ type Depot struct {
 	limits atomic.Pointer[Limits]
 	syncs  chan struct{} // bounds how many files are synced at a time
 	totals totals
+	rest   time.Duration // between pages of a sweep
 
 	mu     sync.Mutex
 	active map[ID]bool // files on their way in
@@ -76,7 +77,7 @@ const maxSyncs = 16
 func New(o Options) *Depot {
 	d := &Depot{
 		store: o.Store, key: derive(o.Secret), log: o.Logger, now: o.Now, dir: filepath.Join(filepath.Dir(o.Store.Path()), "uploads"),
-		syncs: make(chan struct{}, maxSyncs), active: make(map[ID]bool),
+		syncs: make(chan struct{}, maxSyncs), active: make(map[ID]bool), rest: sweepPause,
 	}
 	if d.now == nil {
 		d.now = time.Now

@@ -62,7 +62,7 @@ func (d *Depot) sweep(ctx context.Context) error {
 			return err
 		}
 		files, bytes = files+p.files, bytes+p.bytes
-		if from, more = p.next, p.next != ""; more && !pause(ctx, sweepPause) {
+		if from, more = p.next, p.next != ""; more && !pause(ctx, d.rest) {
 			return ctx.Err()
 		}
 	}
@@ -164,7 +164,7 @@ func (d *Depot) orphans(ctx context.Context) {
 		found, e := d.orphansOf(ctx, shard)
 		n += found
 		err = errors.Join(err, e)
-		if !pause(ctx, sweepPause) {
+		if !pause(ctx, d.rest) {
 			return
 		}
 	}
@@ -195,7 +195,7 @@ func (d *Depot) orphansOf(ctx context.Context, shard string) (n int, err error) 
 			return n, nil
 		case err != nil:
 			return n, err
-		case !pause(ctx, sweepPause):
+		case !pause(ctx, d.rest):
 			return n, nil
 		}
 	}
