@@ -27,6 +27,14 @@ type Sink interface {
 	Sent(done func(ok bool))
 }
 
+// Prompt is a Sink that can do without the end of the turn. It is for what goes to
+// many at a time: a session's memory is visited once, not once more to flush it.
+type Prompt interface {
+	// WriteNow is Write for a stanza that nothing more is known to follow in this
+	// turn; it leaves at once if nothing waits before it.
+	WriteNow(stanza []byte)
+}
+
 // Account is a bare JID with at least one session.
 type Account struct {
 	JID      jid.JID

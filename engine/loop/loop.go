@@ -31,6 +31,7 @@ type Loop struct {
 	outTo []*Loop    // those with something in out
 	empty []letter   // a list to swap with the mailbox's
 
+	later  []func() // to run at the end of this turn
 	dirty  []*Conn
 	again  []*Conn // to be ready in the next turn
 	ready  []*Conn // that asked for Data(nil) in an earlier turn
@@ -117,6 +118,7 @@ func (l *Loop) endTurn() {
 	l.runTimers()
 	l.runAgain()
 	l.runClosed()
+	l.runLater()
 	l.runFlush()
 	l.runMoves()
 	l.sendMail()
@@ -166,6 +168,22 @@ func (l *Loop) runClosed() {
 	}
 }
 
+// Later runs fn in this turn, when all that has come in it has been handled, before
+// output leaves.
+func (l *Loop) Later(fn func()) {
+	l.later = append(l.later, fn)
+	l.arm()
+}
+
+func (l *Loop) runLater() {
+	for i := 0; i < len(l.later); i++ {
+		l.handle(letter{fn: l.later[i]})
+		l.runLocal()
+	}
+	clear(l.later)
+	l.later = l.later[:0]
+}
+
 func (l *Loop) runFlush() {
 	list := l.take(&l.dirty)
 	for _, c := range list {
@@ -202,7 +220,7 @@ func (l *Loop) give(list []*Conn) {
 
 // plan asks for the next turn: at once, at a tick, or not at all.
 func (l *Loop) plan() {
-	if len(l.local)+len(l.ready)+len(l.again)+len(l.ended)+len(l.dirty)+len(l.moves) > 0 {
+	if len(l.local)+len(l.later)+len(l.ready)+len(l.again)+len(l.ended)+len(l.dirty)+len(l.moves) > 0 {
 		l.arm()
 	}
 	next := l.wheel.next()

@@ -3,6 +3,7 @@ package route
 import (
 	"encoding/binary"
 
+	"meerkat/engine/account"
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
 	"meerkat/engine/loop"
@@ -18,9 +19,11 @@ const fanTurn = 1000
 // that are not all delivered. What comes for a room meanwhile waits behind them.
 type fans struct {
 	waiting []*loop.Packet
-	at      int  // bytes of the first one's X that are dealt with
-	busy    bool // serveFans runs
-	posted  bool // or is on its way
+	at      int    // bytes of the first one's X that are dealt with
+	busy    bool   // serveFans runs
+	asked   bool   // or will, at the end of the turn or in the next
+	cut     bool   // the first one is too much for one turn
+	finish  func() // serveFans as a handler
 	doc     xml.Doc
 	s       stanza.Stanza // the first one's, once it has been begun
 }
@@ -64,11 +67,25 @@ func cutFull(full string) (bare, resource string, ok bool) {
 	return full, "", false
 }
 
-// handleFan takes p over, behind those that are not done yet.
+// handleFan takes p over, behind those that are not done yet. They are served at
+// the end of the turn, when it is known whether they are several: only then is it
+// worth to collect what a session gets.
 func (r *Router) handleFan(p *loop.Packet) {
+	f := &r.fans
 	p.Retain()
-	r.fans.waiting = append(r.fans.waiting, p)
-	if !r.fans.busy && !r.fans.posted {
+	f.waiting = append(f.waiting, p)
+	if f.finish == nil {
+		f.finish = func() { f.asked = false; r.Run(r.serveFans) }
+	}
+	if !f.asked {
+		f.asked = true
+		r.env.Loop.Later(f.finish)
+	}
+}
+
+// inOrder serves what was fanned before what comes now, unless that takes turns.
+func (r *Router) inOrder() {
+	if f := &r.fans; len(f.waiting) > 0 && !f.cut && !f.busy {
 		r.serveFans()
 	}
 }
@@ -77,13 +94,16 @@ func (r *Router) handleFan(p *loop.Packet) {
 // some are left. A panic costs one target.
 func (r *Router) serveFans() {
 	f := &r.fans
-	f.busy = true
+	f.busy, f.cut = true, false
 	defer func() { f.busy = false }()
 	for budget := fanTurn; len(f.waiting) > 0; {
 		p := f.waiting[0]
 		if budget = r.serveNext(p, budget); f.at < len(p.X) {
-			f.posted = true
-			r.env.Loop.Post(func() { f.posted = false; r.Run(r.serveFans) })
+			f.cut = true
+			if !f.asked {
+				f.asked = true
+				r.env.Loop.Post(f.finish)
+			}
 			return
 		}
 		p.Release()
@@ -150,7 +170,11 @@ func (r *Router) hand(s *stanza.Stanza, full, b []byte, head int) {
 	out = append(out, " to='"...)
 	out = xml.AppendEscapedAttr(out, full)
 	out = append(append(out, '\''), b[head:]...)
-	to.Sink.Write(out)
+	if now, ok := to.Sink.(account.Prompt); ok && len(r.fans.waiting) == 1 {
+		now.WriteNow(out)
+	} else {
+		to.Sink.Write(out)
+	}
 	c.Keep(out)
 	delivered.Add(c.Shard(), int(s.Kind)-1, 1)
 }

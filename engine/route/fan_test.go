@@ -21,6 +21,19 @@ func (w *world) crowd(n int) (names []string, sinks []*sink) {
 	return names, sinks
 }
 
+// eachTurn runs fn in the next n turns of the only loop, before what is fanned.
+func (w *world) eachTurn(n int, fn func()) {
+	var next func()
+	next = func() {
+		if fn(); n > 1 {
+			n--
+			w.group.At(0).Post(next)
+		}
+	}
+	w.group.At(0).Post(next)
+	w.group.Turn()
+}
+
 func (w *world) fan(from string, b string, names []string) {
 	r := w.router(from)
 	r.Run(func() {
@@ -45,14 +58,10 @@ func TestFanOfManyIsCutIntoTurns(t *testing.T) {
 		}
 		return n
 	}
-	if got := reached(); got != fanTurn {
-		t.Errorf("at once %d are served, want %d", got, fanTurn)
-	}
-	between := 0
-	w.group.At(0).Post(func() { between = reached() })
-	w.group.Turn()
-	if between != 2*fanTurn {
-		t.Errorf("%d had been served when others had their turn, want %d", between, 2*fanTurn)
+	var between []int
+	w.eachTurn(4, func() { between = append(between, reached()) })
+	if want := []int{0, fanTurn, 2 * fanTurn, len(names)}; !slices.Equal(between, want) {
+		t.Errorf("%v had been served when others had their turns, want %v", between, want)
 	}
 	for i, s := range sinks[:len(sinks)-1] {
 		want := "<message to='" + names[i] + "' from='r@rooms.test/a' type='groupchat'><body>1</body></message>"
@@ -108,6 +117,7 @@ func TestFanKnowsWhereTheNameEnds(t *testing.T) {
 	w := newWorld(t, 1, nil)
 	_, out := w.login("romeo@test/x", "")
 	w.fan("r@rooms.test", "<message\n\tid='a b' from='r@rooms.test/a'><body>1</body></message >", []string{"romeo@test/x"})
+	w.group.Turn()
 	if want := "<message to='romeo@test/x'\n\tid='a b' from='r@rooms.test/a'><body>1</body></message >"; len(out.got) != 1 || out.got[0] != want {
 		t.Errorf("got %q, want %q", out.got, want)
 	}

@@ -29,6 +29,9 @@ func (r *Router) receive(p *loop.Packet) {
 
 // handle deals with p and frees it.
 func (r *Router) handle(p *loop.Packet) {
+	if p.Kind != kindFan && p.Kind != kindBatch {
+		r.inOrder()
+	}
 	switch p.Kind {
 	case kindStanza, kindAgain:
 		r.handleStanza(p)

@@ -18,6 +18,15 @@ func (s *Stream) Write(stanza []byte) {
 	s.put(stanza)
 }
 
+// WriteNow is account.Prompt's.
+func (s *Stream) WriteNow(stanza []byte) {
+	if s.phase == ended || s.phase == authenticated || s.marks != nil || s.keep != nil || s.w.Framed() {
+		s.Write(stanza)
+		return
+	}
+	s.w.WriteThrough(stanza)
+}
+
 // Pause keeps the client's next stanza unread until Resume.
 func (s *Stream) Pause() {
 	if s.phase != ended {

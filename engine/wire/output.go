@@ -12,6 +12,21 @@ const chunk = 64 << 10
 // own on a WebSocket.
 func (w *Conn) Write(b []byte) { w.WriteMessage(b, nil, nil) }
 
+// WriteThrough is Write for what need not wait for the end of the turn: it goes to
+// the kernel at once, unless something waits before it.
+func (w *Conn) WriteThrough(b []byte) {
+	switch {
+	case w.out != nil || w.ws != nil || w.mode == shaking:
+		w.Write(b)
+		return
+	case w.mode == inClear:
+		w.c.Write(b)
+	case w.mode == secure:
+		w.seal(b)
+	}
+	w.relieve()
+}
+
 // buf returns this turn's output to append to, good until the next call of a
 // method of w.
 func (w *Conn) buf() *[]byte {
