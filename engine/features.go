@@ -23,6 +23,7 @@ import (
 	"meerkat/engine/feature/ping"
 	"meerkat/engine/feature/presence"
 	"meerkat/engine/feature/private"
+	"meerkat/engine/feature/push"
 	"meerkat/engine/feature/register"
 	"meerkat/engine/feature/rosters"
 	"meerkat/engine/feature/serviceadmin"
@@ -41,6 +42,7 @@ type features struct {
 	mam      *mam.Feature
 	offline  *offline.Feature
 	presence feature.Feature
+	push     *push.Feature
 	last     feature.Feature
 	sm       *sm.Feature
 	kept     feature.Feature // offline's declaration
@@ -71,9 +73,11 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 		f.last,
 		reg,
 	}
+	push, pusher := push.New(&flags, csi.Inactive, loops)
+	f.push = pusher
 	block, blocks := blocking.New(&flags)
 	f.blocking = blocks
-	f.list = append(f.list, block, csi.New(), private.New(), vcard.New(), limits.New(), extdisco.New())
+	f.list = append(f.list, push, block, csi.New(pusher.Missed), private.New(), vcard.New(), limits.New(), extdisco.New())
 	f.list = append(f.list, muc.New(cfg.Domains, &cfg.Rooms, loops))
 	f.list = append(f.list, upload.New(cfg, files))
 	admin, adminCommands := serviceadmin.New(serviceadmin.Options{Loops: loops, LastSeen: last.Seen, Quit: quit})
@@ -81,6 +85,7 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	f.list = append(f.list, contact.New(&cfg.Contact))
 	managed, keep := sm.New(loops, f.list)
 	f.sm = keep
+	keep.Missed, keep.Left = pusher.Missed, pusher.Left
 	f.list = append(f.list, managed)
 	f.list = append(f.list, disco.New(f.list))
 	f.preAuth = []feature.PreAuth{preReg}

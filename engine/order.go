@@ -15,6 +15,7 @@ import (
 func (f *features) filterOut() []feature.Stage { return []feature.Stage{f.blocking.FilterOut} }
 func (f *features) filterIn() []feature.Stage {
 	return []feature.Stage{
+		f.push.FilterIn, // answers of app servers
 		f.blocking.FilterIn,
 		last.Guard,   // not everybody may ask how long a resource is idle
 		f.mam.Behind, // behind messages that wait for their commit
@@ -35,6 +36,7 @@ func (f *features) outbound() []feature.Stage {
 func (f *features) inbound() []feature.Stage {
 	return []feature.Stage{
 		f.mam.Inbound( // into the recipient's archive; once it is there, with its id
+			f.push.Inbound,                   // clients that are away are woken
 			f.offline.Spool,                  // behind those that are just being handed out
 			f.carbons.Inbound(route.Deliver), // to resources, by type and priority: RFC 6121 §8.5; then copies
 			f.offline.Keep,                   // only if nobody has it

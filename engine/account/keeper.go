@@ -9,6 +9,8 @@ type Keeper interface {
 	// Detach says that the stream is gone without a goodbye. It reports true if
 	// the session lives on without one; else the stream unbinds it.
 	Detach() bool
+	// Attached reports whether there is a stream.
+	Attached() bool
 }
 
 // Carrier is a stream as a Keeper sees it.
@@ -54,6 +56,12 @@ func (s *Session) Bottom() Sink {
 		b = w.Inner()
 	}
 	return b
+}
+
+// Connected reports whether the session has a stream.
+func (s *Session) Connected() bool {
+	k, ok := s.Bottom().(Keeper)
+	return !ok || k.Attached()
 }
 
 // SetBottom puts b in the place of Bottom.

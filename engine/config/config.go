@@ -27,6 +27,7 @@ type Config struct {
 	Archive  Archive  `toml:"archive"`
 	Rooms    Rooms    `toml:"rooms"`
 	Upload   Upload   `toml:"upload"`
+	Push     Push     `toml:"push"`
 	Limits   Limits   `toml:"limits"`
 	Loops    Loops    `toml:"loops"`
 	Metrics  Metrics  `toml:"metrics"`

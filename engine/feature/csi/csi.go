@@ -23,14 +23,21 @@ var (
 		"Times that held stanzas went out: at most so many packets instead of meerkat_csi_held_total.")
 )
 
-// New returns the feature.
-func New() feature.Feature {
+// feat is the feature. missed hears of what goes out to inactive clients at once.
+type feat struct {
+	missed func(e *feature.Env, s *account.Session, b []byte)
+}
+
+// New returns the feature. missed hears of stanzas for inactive clients that are
+// not held back.
+func New(missed func(e *feature.Env, s *account.Session, b []byte)) feature.Feature {
+	f := feat{missed}
 	return feature.Feature{
 		Name:  "csi",
 		Spec:  "XEP-0352",
-		Nonza: []feature.Nonza{{Space: space, Handle: handle}},
+		Nonza: []feature.Nonza{{Space: space, Handle: f.handle}},
 		Inline: &feature.Inline{Space: space, Handle: func(c *feature.Ctx, e xml.Elem, done func([]byte)) {
-			handle(c, e)
+			f.handle(c, e)
 			done(nil)
 		}},
 		Stream: []feature.StreamFeature{{Bound: true, Append: func(_ *feature.Ctx, b *xml.Builder, _ string) {
@@ -40,22 +47,25 @@ func New() feature.Feature {
 }
 
 // handle takes <active/> and <inactive/>; anything else says nothing.
-func handle(c *feature.Ctx, e xml.Elem) {
+func (f feat) handle(c *feature.Ctx, e xml.Elem) {
 	switch string(e.Local()) {
 	case "inactive":
-		rest(c)
+		f.rest(c)
 	case "active":
 		Wake(c.Session)
 	}
 }
 
-func rest(c *feature.Ctx) {
+func (f feat) rest(c *feature.Ctx) {
 	if find(c.Session) != nil {
 		return
 	}
 	inactive.Add(c.Shard(), 1)
-	c.Session.Sink = &holder{inner: c.Session.Sink, shard: c.Shard()}
+	c.Session.Sink = &holder{f: f, inner: c.Session.Sink, env: c.Env, of: c.Session}
 }
+
+// Inactive reports whether the session's client says that nobody looks.
+func Inactive(s *account.Session) bool { return find(s) != nil }
 
 // find returns the session's holder, nil if it is active.
 func find(s *account.Session) *holder {

@@ -2,6 +2,7 @@ package csi
 
 import (
 	"meerkat/engine/account"
+	"meerkat/engine/feature"
 	"meerkat/engine/stanza"
 	"meerkat/xml"
 )
@@ -11,8 +12,10 @@ const maxHeld = 64 << 10
 
 // holder is the Sink of an inactive session.
 type holder struct {
+	f     feat
 	inner account.Sink
-	shard int
+	env   *feature.Env
+	of    *account.Session
 	queue [][]byte       // held stanzas, oldest first; nil where a later one took the place
 	at    map[string]int // index in queue by key
 	bytes int
@@ -24,11 +27,14 @@ func (h *holder) Write(b []byte) {
 	if key == "" || h.bytes+len(b) > maxHeld {
 		h.release()
 		h.inner.Write(b)
+		if h.of.Connected() {
+			h.f.missed(h.env, h.of, b)
+		}
 		return
 	}
-	held.Add(h.shard, 1)
+	held.Add(h.env.Shard(), 1)
 	if i, ok := h.at[key]; ok {
-		saved.Add(h.shard, 1)
+		saved.Add(h.env.Shard(), 1)
 		h.bytes -= len(h.queue[i])
 		h.queue[i] = nil
 	}
@@ -45,7 +51,7 @@ func (h *holder) release() {
 	if h.bytes == 0 {
 		return
 	}
-	wakes.Add(h.shard, 1)
+	wakes.Add(h.env.Shard(), 1)
 	for _, b := range h.queue {
 		if b != nil {
 			h.inner.Write(b)

@@ -23,6 +23,8 @@ func (f *Feature) unbound(c *feature.Ctx) {
 	enabled.Add(c.Shard(), -1)
 	if k.under == nil {
 		detached.Add(c.Shard(), -1)
+	} else {
+		k.left()
 	}
 	k.makeRoom()
 	taken := others(k.sess)

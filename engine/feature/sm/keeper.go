@@ -80,7 +80,27 @@ func (k *keeper) Write(b []byte) {
 		k.under.Write(b)
 		k.passed()
 	}
+	if k.under == nil && k.b.f.Missed != nil {
+		k.b.f.Missed(k.env, k.sess, b)
+	}
 	k.limit()
+}
+
+// Attached reports whether the session has a stream.
+func (k *keeper) Attached() bool { return k.under != nil }
+
+// left tells what the client may not have got of a stream that it has lost.
+func (k *keeper) left() {
+	if k.b.f.Left == nil || k.queue.count == 0 {
+		return
+	}
+	k.b.f.Left(k.env, k.sess, func(yield func(b []byte)) {
+		k.queue.each(func(it item) {
+			if it.marks&away == 0 {
+				yield(it.stanza)
+			}
+		})
+	})
 }
 
 // marks tells whether others get what the session gets, when it is for the bare

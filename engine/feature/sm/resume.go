@@ -22,6 +22,7 @@ func (k *keeper) Detach() bool {
 	detached.Add(k.env.Shard(), 1)
 	k.b.touch(k)
 	k.b.urgent()
+	k.left()
 	k.shrink()
 	return true
 }

@@ -50,6 +50,12 @@ type Feature struct {
 	homes    []*home // by loop
 	freezers []feature.Feature
 	thawers  []feature.Feature
+
+	// Missed, if not nil, hears of every stanza for a session that has lost its
+	// stream, Left of a session that loses it, with what its client has not
+	// acknowledged. What is yielded is borrowed.
+	Missed func(e *feature.Env, s *account.Session, b []byte)
+	Left   func(e *feature.Env, s *account.Session, each func(yield func(b []byte)))
 }
 
 // New returns the feature. loops is how many there are, others are the features

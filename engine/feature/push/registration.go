@@ -1,0 +1,101 @@
+package push
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+
+	"meerkat/engine/feature"
+	"meerkat/engine/jid"
+	"meerkat/store"
+)
+
+// docs has each account's registrations: by app server and node, hashed.
+var docs = store.NewMap("push")
+
+// registration is one client's wish to be woken.
+type registration struct {
+	server   jid.JID
+	node     string // "" if the client gave none
+	resource string // of the session that made it
+	options  []byte // the form of publish-options, for the namespace of pubsub; or nil
+}
+
+// registrations are those of an account, as far as they are in memory.
+type registrations struct{ list []registration }
+
+// none is what accounts without registrations share.
+var none registrations
+
+// key tells the registrations of an account apart (§5: by address and node).
+func (r *registration) key() string {
+	h := sha256.Sum256([]byte(r.server.String() + "\x00" + r.node))
+	return string(h[:16])
+}
+
+// version is the first byte of a stored registration.
+const version = 1
+
+func (r *registration) encode() []byte {
+	b := []byte{version}
+	for _, part := range []string{r.server.String(), r.node, r.resource, string(r.options)} {
+		b = binary.AppendUvarint(b, uint64(len(part)))
+		b = append(b, part...)
+	}
+	return b
+}
+
+// decode reads what encode wrote. What it returns is its own.
+func decode(v []byte) (r registration, ok bool) {
+	if len(v) == 0 || v[0] != version {
+		return r, false
+	}
+	var parts [4]string
+	b := v[1:]
+	for i := range parts {
+		n, size := binary.Uvarint(b)
+		if size <= 0 || n > uint64(len(b)-size) {
+			return r, false
+		}
+		parts[i], b = string(b[size:size+int(n)]), b[size+int(n):]
+	}
+	server, err := jid.Parse(parts[0])
+	if err != nil || len(b) > 0 {
+		return r, false
+	}
+	r = registration{server: server, node: parts[1], resource: parts[2]}
+	if parts[3] != "" {
+		r.options = []byte(parts[3])
+	}
+	return r, true
+}
+
+// load reads the registrations of an account. Damaged ones are passed over.
+func load(tx *store.Tx, owner string) (list []registration) {
+	_ = docs.Each(tx, owner, func(_ string, v []byte) error {
+		if r, ok := decode(v); ok {
+			list = append(list, r)
+		}
+		return nil
+	})
+	return list
+}
+
+// of returns the registrations of an account, from memory if it is here.
+func (f *Feature) of(e *feature.Env, owner string) []registration {
+	a := e.Accounts.Get(owner)
+	if a != nil {
+		if k := f.known.Of(a.Slots); k != nil {
+			return k.list
+		}
+	}
+	var list []registration
+	e.View(func(tx *store.Tx) { list = load(tx, owner) })
+	if a != nil {
+		k := &none
+		if len(list) > 0 {
+			k = &registrations{list}
+		}
+		f.known.Put(&a.Slots, k)
+	}
+	return list
+}
