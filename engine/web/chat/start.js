@@ -8,16 +8,23 @@ const ours = [server.uploads, location.hostname];
 // Its place is taken, as it has the logos of converse.js's sponsors, from elsewhere.
 customElements.define("converse-footer", class extends HTMLElement {});
 
-// Version 14.0.0 means subscribeToPresence when it calls subscribe of a contact
-// whose request is accepted, and so asks nothing back.
-window.converse.plugins.add("subscribes-back", {
-  dependencies: ["converse-roster"],
+// Two faults of version 14.0.0. It means subscribeToPresence when it calls
+// subscribe of a contact whose request is accepted, and so asks nothing back. And
+// it sends private messages in a room from its occupant's address, which is not
+// its own: servers refuse that (RFC 6120 section 8.1.2.1).
+window.converse.plugins.add("mended", {
+  dependencies: ["converse-roster", "converse-muc"],
   initialize() {
-    const contact = this._converse.exports.RosterContact.prototype;
+    const { api, exports } = this._converse;
+    const contact = exports.RosterContact.prototype;
     const listen = contact.subscribe;
     contact.subscribe = function (...event) {
       return event.length > 0 ? listen.apply(this, event) : this.subscribeToPresence();
     };
+    api.listen.on("createMessageStanza", (chat, data) => {
+      data.stanza.tree().setAttribute("from", api.connection.get().jid);
+      return data;
+    });
   },
 });
 
@@ -30,6 +37,7 @@ window.converse.initialize({
   muc_domain: server.rooms || undefined,
   muc_search_service: server.rooms || undefined,
   muc_nickname_from_jid: true,
+  muc_history_max_stanzas: 50, // of rooms without an archive
   allow_registration: server.registers,
   registration_domain: server.domain,
   // Nobody else's server hears of who reads what here.
@@ -41,6 +49,6 @@ window.converse.initialize({
   xmpp_providers_url: "",
   providers_link: "",
   blacklisted_plugins: ["converse-omemo", "converse-omemo-views"],
-  whitelisted_plugins: ["subscribes-back"],
+  whitelisted_plugins: ["mended"],
   view_mode: "fullscreen",
 });
