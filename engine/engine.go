@@ -97,6 +97,7 @@ func New(cfg *config.Config, opt Options) (*Server, error) {
 	plan.Outbound, plan.Inbound = f.outbound(), f.inbound()
 	plan.PresenceOut, plan.PresenceIn = f.presenceOut(), f.presenceIn()
 	plan.FilterOut, plan.FilterIn = f.filterOut(), f.filterIn()
+	plan.Notices = f.notices()
 	plan.Hides = f.blocking.Hides
 	s.routers = route.New(plan, s.group, feature.Env{
 		Store: opt.Store, Config: cfg, Users: s.users, Log: s.opt.Logger,

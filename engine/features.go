@@ -4,10 +4,12 @@ import (
 	"time"
 
 	"meerkat/engine/account"
+	"meerkat/engine/caps"
 	"meerkat/engine/config"
 	"meerkat/engine/depot"
 	"meerkat/engine/feature"
 	"meerkat/engine/feature/blocking"
+	advertised "meerkat/engine/feature/caps"
 	"meerkat/engine/feature/carbons"
 	"meerkat/engine/feature/commands"
 	"meerkat/engine/feature/contact"
@@ -20,6 +22,7 @@ import (
 	"meerkat/engine/feature/mam"
 	"meerkat/engine/feature/muc"
 	"meerkat/engine/feature/offline"
+	"meerkat/engine/feature/pep"
 	"meerkat/engine/feature/ping"
 	"meerkat/engine/feature/presence"
 	"meerkat/engine/feature/private"
@@ -44,6 +47,8 @@ type features struct {
 	presence feature.Feature
 	push     *push.Feature
 	last     feature.Feature
+	caps     *advertised.Feature
+	pep      *pep.Feature
 	sm       *sm.Feature
 	kept     feature.Feature // offline's declaration
 
@@ -83,6 +88,12 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	admin, adminCommands := serviceadmin.New(serviceadmin.Options{Loops: loops, LastSeen: last.Seen, Quit: quit})
 	f.list = append(f.list, admin, commands.New(loops, adminCommands...))
 	f.list = append(f.list, contact.New(&cfg.Contact))
+	nodes, clients := pep.NewHost(), caps.NewClients(&flags)
+	nodes.Hides = blocks.HidesEvents
+	personal, events := pep.New(nodes, clients)
+	known, asking := advertised.New(clients, loops, events.Recall)
+	f.pep, f.caps = events, asking
+	f.list = append(f.list, personal, known)
 	managed, keep := sm.New(loops, f.list)
 	f.sm = keep
 	keep.Missed, keep.Left = pusher.Missed, pusher.Left

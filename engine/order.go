@@ -52,10 +52,16 @@ func (f *features) presenceOut() []feature.Stage {
 		f.last.PresenceOut,     // the time of a logout
 		f.kept.PresenceOut,     // messages kept for who has just come
 		f.sm.PresenceOut,       // what a session comes back as
+		f.caps.PresenceOut,     // what its client can do, and the events that it wants
 	}
 }
 
 // presenceIn is what presence for one of our accounts passes.
 func (f *features) presenceIn() []feature.Stage {
 	return []feature.Stage{f.presence.PresenceIn}
+}
+
+// notices is what events for one of our accounts pass, and what asks for them.
+func (f *features) notices() []feature.Stage {
+	return []feature.Stage{f.pep.Notice(f.blocking.FilterIn)}
 }

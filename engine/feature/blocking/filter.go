@@ -108,6 +108,19 @@ func (f *Feature) Hides(e *feature.Env, s *account.Session) func(bare []byte) bo
 	}
 }
 
+// HidesEvents returns what tells the contacts that may not hear of an account's
+// events, whoever of its sessions is here; nil if all may.
+func (f *Feature) HidesEvents(e *feature.Env, owner jid.JID) func(bare []byte) bool {
+	d := loadLogged(e, owner.String()).fallback()
+	if d == nil {
+		return nil
+	}
+	return func(bare []byte) bool {
+		j, err := jid.View(bare)
+		return err == nil && string(bare) != owner.String() && d.denies(f.about(e, owner.String(), j, presenceOut))
+	}
+}
+
 // refuses lets a session with an active list of its own judge what is for the
 // account, once there is such a session.
 func (f *Feature) refuses(e *feature.Env, to *account.Session) func(*stanza.Stanza) bool {
