@@ -25,7 +25,7 @@ type Packet struct {
 }
 
 // maxX is the largest X, in bytes, that a pooled Packet keeps.
-const maxX = 4 << 10
+const maxX = 32 << 10
 
 var (
 	packets = sync.Pool{New: func() any { return new(Packet) }}

@@ -19,8 +19,10 @@ const fanTurn = 1000
 // that are not all delivered. What comes for a room meanwhile waits behind them.
 type fans struct {
 	waiting []*loop.Packet
+	wide    int    // of them go to many
 	at      int    // bytes of the first one's X that are dealt with
 	busy    bool   // serveFans runs
+	alone   bool   // the first one goes to many, and no other one
 	asked   bool   // or will, at the end of the turn or in the next
 	cut     bool   // the first one is too much for one turn
 	finish  func() // serveFans as a handler
@@ -67,13 +69,21 @@ func cutFull(full string) (bare, resource string, ok bool) {
 	return full, "", false
 }
 
+// wideFan is from how many bytes of targets on a packet goes to many.
+const wideFan = 256
+
+func isWide(p *loop.Packet) bool { return p.Kind == kindFan && len(p.X) >= wideFan }
+
 // handleFan takes p over, behind those that are not done yet. They are served at
-// the end of the turn, when it is known whether they are several: only then is it
-// worth to collect what a session gets.
+// the end of the turn, when it is known whether several go to many: only then is
+// it worth to collect what a session gets.
 func (r *Router) handleFan(p *loop.Packet) {
 	f := &r.fans
 	p.Retain()
 	f.waiting = append(f.waiting, p)
+	if isWide(p) {
+		f.wide++
+	}
 	if f.finish == nil {
 		f.finish = func() { f.asked = false; r.Run(r.serveFans) }
 	}
@@ -106,6 +116,9 @@ func (r *Router) serveFans() {
 			}
 			return
 		}
+		if isWide(p) {
+			f.wide--
+		}
 		p.Release()
 		f.waiting[0] = nil
 		f.waiting, f.at = f.waiting[1:], 0
@@ -129,6 +142,7 @@ func (r *Router) serveFan(p *loop.Packet, budget int) int {
 		return budget
 	}
 	head := len("<") + len(f.s.Kind.String()) // a stanza that is written has no prefix
+	f.alone = f.wide == 1 && isWide(p)
 	for f.at < len(p.X) && budget > 0 {
 		n := int(binary.BigEndian.Uint16(p.X[f.at:]))
 		full := p.X[f.at+2 : f.at+2+n]
@@ -170,7 +184,7 @@ func (r *Router) hand(s *stanza.Stanza, full, b []byte, head int) {
 	out = append(out, " to='"...)
 	out = xml.AppendEscapedAttr(out, full)
 	out = append(append(out, '\''), b[head:]...)
-	if now, ok := to.Sink.(account.Prompt); ok && len(r.fans.waiting) == 1 {
+	if now, ok := to.Sink.(account.Prompt); ok && r.fans.alone {
 		now.WriteNow(out)
 	} else {
 		to.Sink.Write(out)
