@@ -5,7 +5,7 @@
 // What is known of a file is in the store, in rows of its owner, so that it is
 // gone with the account. Its bytes, and nothing else, are a file of their own:
 //
-//	uploads/tmp/ID   on its way in; emptied at start
+//	uploads/tmp/ID.* on its way in; emptied at start
 //	uploads/ab/ID    whole and on disk, ab being the ID's first random byte
 //
 // A row is written before a client hears of its place, the file is renamed to
@@ -33,7 +33,7 @@ var (
 	ErrForged   = errors.New("depot: not a place that was promised")
 	ErrGone     = errors.New("depot: too late, or no such file")
 	ErrUsed     = errors.New("depot: there is a file already")
-	ErrBusy     = errors.New("depot: a file is on its way there")
+	ErrBusy     = errors.New("depot: another upload is on its way there")
 	ErrFull     = fmt.Errorf("depot: %w", store.ErrDiskFull)
 	ErrTooLarge = errors.New("depot: file too large")
 )
@@ -60,7 +60,7 @@ type Depot struct {
 	rest   time.Duration // between pages of a sweep
 
 	mu     sync.Mutex
-	active map[ID]bool // files on their way in
+	active map[ID]*Upload // files on their way in
 }
 
 // Limits are the options that a Depot obeys.
@@ -77,7 +77,7 @@ const maxSyncs = 16
 func New(o Options) *Depot {
 	d := &Depot{
 		store: o.Store, key: derive(o.Secret), log: o.Logger, now: o.Now, dir: filepath.Join(filepath.Dir(o.Store.Path()), "uploads"),
-		syncs: make(chan struct{}, maxSyncs), active: make(map[ID]bool), rest: sweepPause,
+		syncs: make(chan struct{}, maxSyncs), active: make(map[ID]*Upload), rest: sweepPause,
 	}
 	if d.now == nil {
 		d.now = time.Now
@@ -122,31 +122,7 @@ func (d *Depot) Used() bool {
 	return err == nil
 }
 
-func (d *Depot) path(id ID) string    { return filepath.Join(d.dir, id.shard(), id.String()) }
-func (d *Depot) tmpPath(id ID) string { return filepath.Join(d.dir, "tmp", id.String()) }
-
-// begin reserves id for one upload at a time.
-func (d *Depot) begin(id ID) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.active[id] {
-		return false
-	}
-	d.active[id] = true
-	return true
-}
-
-func (d *Depot) end(id ID) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.active, id)
-}
-
-func (d *Depot) isActive(id ID) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.active[id]
-}
+func (d *Depot) path(id ID) string { return filepath.Join(d.dir, id.shard(), id.String()) }
 
 // syncDir makes names in a directory last.
 func syncDir(path string) error {

@@ -218,11 +218,6 @@ func TestSizeIsAsAnnounced(t *testing.T) {
 	k := newKeeper(t, nil)
 	id := k.promise(5)
 	u := k.begin(id)
-	if p, err := k.Place(id, k.Sign(id)); err != nil {
-		t.Fatal(err)
-	} else if _, err := k.Begin(p); !errors.Is(err, ErrBusy) {
-		t.Errorf("while one is on its way: %v", err)
-	}
 	_, _ = io.WriteString(u, "hell")
 	if _, err := io.WriteString(u, "oo"); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("too much: %v", err)
@@ -240,6 +235,44 @@ func TestSizeIsAsAnnounced(t *testing.T) {
 		t.Error(err)
 	}
 	k.want(id, "hello")
+}
+
+// TestLastUploadCounts: a client begins anew while we wait for a connection that
+// is dead.
+func TestLastUploadCounts(t *testing.T) {
+	k := newKeeper(t, nil)
+	id := k.promise(5)
+	first, second := k.begin(id), k.begin(id)
+	if _, err := io.WriteString(first, "hallo"); !errors.Is(err, ErrBusy) {
+		t.Errorf("the first goes on: %v", err)
+	}
+	if n := k.files(); n != 1 {
+		t.Errorf("%d files are on disk, want 1", n)
+	}
+	first.Close()
+	_, _ = io.WriteString(second, "hello")
+	third := k.begin(id)
+	if err := second.Commit(""); !errors.Is(err, ErrBusy) {
+		t.Errorf("the second is committed: %v", err)
+	}
+	second.Close()
+	_, _ = io.WriteString(third, "hullo")
+	if !k.claim(third) { // as in the midst of Commit
+		t.Fatal("the third is not the last")
+	}
+	if p, err := k.Place(id, k.Sign(id)); err != nil {
+		t.Fatal(err)
+	} else if _, err := k.Begin(p); !errors.Is(err, ErrBusy) {
+		t.Errorf("while one is committed: %v", err)
+	}
+	if err := third.Commit(""); err != nil {
+		t.Fatal(err)
+	}
+	third.Close()
+	k.want(id, "hullo")
+	if n := k.files(); n != 1 {
+		t.Errorf("%d files are on disk, want 1", n)
+	}
 }
 
 func TestQuotas(t *testing.T) {

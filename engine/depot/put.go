@@ -47,24 +47,25 @@ func (d *Depot) Place(id ID, s Signature) (p Place, err error) {
 type Upload struct {
 	d     *Depot
 	place Place
+	tmp   string
 	f     *os.File
 	n     int64
-	begun bool // it is counted
+	last  bool // it is being committed; guarded by d.mu
 	over  bool
 }
 
-// Begin makes room for the file of a place. The error is ErrBusy or ErrFull, or
-// one of the disk. What is begun must be ended.
+// Begin makes room for the file of a place. A client whose connection broke comes
+// again before we hear of it: what it began before ends here. The error is
+// ErrBusy or ErrFull, or one of the disk. What is begun must be closed.
 func (d *Depot) Begin(p Place) (*Upload, error) {
-	if !d.begin(p.id) {
-		return nil, ErrBusy
-	}
 	u := &Upload{d: d, place: p}
 	if err := u.open(); err != nil {
-		u.Close()
 		return nil, err
 	}
-	u.begun = true
+	if err := d.begin(u); err != nil {
+		u.discard()
+		return nil, err
+	}
 	uploading.Add(offLoop, 1)
 	return u, nil
 }
@@ -73,14 +74,55 @@ func (u *Upload) open() (err error) {
 	if !u.d.hasRoom(u.place.Size) {
 		return ErrFull
 	}
-	if u.f, err = os.OpenFile(u.d.tmpPath(u.place.id), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+	if u.f, err = os.CreateTemp(filepath.Join(u.d.dir, "tmp"), u.place.id.String()+".*"); err != nil {
 		return diskError(err)
 	}
+	u.tmp = u.f.Name()
 	err = unix.Fallocate(int(u.f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, u.place.Size)
-	if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENOSYS) {
+	if err == nil || errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENOSYS) {
 		return nil
 	}
+	u.discard()
 	return diskError(err)
+}
+
+// begin makes u the upload of its place, and ends the one before.
+func (d *Depot) begin(u *Upload) error {
+	d.mu.Lock()
+	before := d.active[u.place.id]
+	if before != nil && before.last {
+		d.mu.Unlock()
+		return ErrBusy
+	}
+	d.active[u.place.id] = u
+	d.mu.Unlock()
+	if before != nil {
+		before.discard()
+	}
+	return nil
+}
+
+// claim reports whether u is still the upload of its place, which then no other
+// becomes.
+func (d *Depot) claim(u *Upload) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	u.last = d.active[u.place.id] == u
+	return u.last
+}
+
+func (d *Depot) end(u *Upload) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.active[u.place.id] == u {
+		delete(d.active, u.place.id)
+	}
+}
+
+func (d *Depot) isActive(id ID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.active[id] != nil
 }
 
 // Write adds bytes of the file. More than were announced are refused.
@@ -90,6 +132,9 @@ func (u *Upload) Write(b []byte) (int, error) {
 	}
 	n, err := u.f.Write(b)
 	u.n += int64(n)
+	if errors.Is(err, os.ErrClosed) {
+		err = ErrBusy
+	}
 	return n, diskError(err)
 }
 
@@ -98,6 +143,9 @@ func (u *Upload) Write(b []byte) (int, error) {
 func (u *Upload) Commit(kind string) error {
 	if u.n != u.place.Size {
 		return fmt.Errorf("depot: %d bytes came of %d", u.n, u.place.Size)
+	}
+	if !u.d.claim(u) {
+		return ErrBusy
 	}
 	if err := u.settle(); err != nil {
 		return diskError(err)
@@ -118,13 +166,11 @@ func (u *Upload) settle() error {
 	if err := u.f.Sync(); err != nil {
 		return err
 	}
-	err := u.f.Close()
-	u.f = nil
-	if err != nil {
+	if err := u.f.Close(); err != nil {
 		return err
 	}
 	path := u.d.path(u.place.id)
-	if err := os.Rename(u.d.tmpPath(u.place.id), path); err != nil {
+	if err := os.Rename(u.tmp, path); err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
@@ -154,16 +200,18 @@ func (u *Upload) Close() {
 		return
 	}
 	u.over = true
-	if u.begun {
-		uploading.Add(offLoop, -1)
-	}
-	if u.f != nil {
-		u.f.Close()
-	}
-	if err := os.Remove(u.d.tmpPath(u.place.id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	u.discard()
+	u.d.end(u)
+	uploading.Add(offLoop, -1)
+}
+
+// discard gives back what the upload has of the disk. It may be called by another
+// goroutine than the upload's.
+func (u *Upload) discard() {
+	_ = u.f.Close() // it is closed after Commit, or when another has begun
+	if err := os.Remove(u.tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		u.d.log.Warn("what is left of an upload cannot be removed; the next start does", "err", err)
 	}
-	u.d.end(u.place.id)
 }
 
 // diskError tells a full disk from other trouble.

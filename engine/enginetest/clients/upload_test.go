@@ -1,7 +1,9 @@
 package clients
 
 import (
+	"bufio"
 	"bytes"
+	"crypto/tls"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -9,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -171,4 +174,74 @@ func TestKillKeepsUploads(t *testing.T) {
 			t.Errorf("PUT a second time: %d, %v", status, err)
 		}
 	}
+}
+
+// TestUploadRefusals: what clients do wrong on the wire, with bodies that the
+// server does not want.
+func TestUploadRefusals(t *testing.T) {
+	s := newUploads(t, "limits.disk_free = 0\nhttp.body_timeout = \"1s\"")
+	s.add("romeo")
+	c := login(t, s, "romeo")
+	big := noise(5 << 20)
+	p, q := c.place(t, "a.jpg", "image/jpeg", len(big)-1), c.place(t, "b.jpg", "image/jpeg", len(big))
+	for _, row := range []struct {
+		what, url, kind string
+		want            int
+	}{
+		{"one byte more", p.Put.URL, "image/jpeg", 413},
+		{"another type", q.Put.URL, "text/html", 415},
+		{"no proof", p.Get.URL, "image/jpeg", 403},
+	} {
+		if status, text, err := s.ask("PUT", row.url, row.kind, bytes.NewReader(big), len(big)); err != nil || status != row.want {
+			t.Errorf("%s: got %d %s, %v, want %d", row.what, status, text, err, row.want)
+		}
+	}
+	target := p.Put.URL[strings.Index(p.Put.URL, "/upload/"):]
+	path, query, _ := strings.Cut(target, "?")
+	for _, row := range []struct{ what, request, want string }{
+		{"no length", "PUT " + target + " HTTP/1.1\r\nHost: localhost\r\n\r\n", "411"},
+		{"two ways to end", "PUT " + target + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", "400"},
+		{"chunks", "PUT " + target + " HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n", "411"},
+		{"less than nothing", "PUT " + target + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", "400"},
+		{"nothing", "PUT " + target + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", "400"},
+		{"up and away", "GET /upload/../../main.db HTTP/1.1\r\nHost: localhost\r\n\r\n", "307"},
+		{"the same in disguise", "GET /upload/%2e%2e%2fmain.db/x HTTP/1.1\r\nHost: localhost\r\n\r\n", "404"},
+		{"two slashes", "GET /" + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n", "307"},
+		{"what is not there", "GET " + path + "?" + query + " HTTP/1.1\r\nHost: localhost\r\n\r\n", "404"},
+		{"too early", "PUT " + target + fmt.Sprintf(" HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", len(big)), "413"},
+		{"go on", "PUT " + target + fmt.Sprintf(" HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", len(big)-1), "100"},
+		{"a body that never comes", "PUT " + target + fmt.Sprintf(" HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\nhe", len(big)-1), ""},
+	} {
+		if got := s.raw(t, row.request); got != row.want {
+			t.Errorf("%s: got %q, want %q", row.what, got, row.want)
+		}
+	}
+	for end := time.Now().Add(patience); len(s.files(t, "tmp/*")) > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("left is %v", s.files(t, "tmp/*"))
+		}
+	}
+	if status, text, err := s.ask("PUT", p.Put.URL, "image/jpeg", bytes.NewReader(big[1:]), len(big)-1); err != nil || status != 201 {
+		t.Errorf("after all that: %d %s, %v", status, text, err)
+	}
+}
+
+// raw sends bytes over HTTPS and returns the status of the answer, "" if the
+// server just closes.
+func (s *server) raw(t *testing.T, request string) string {
+	t.Helper()
+	conn, err := tls.Dial("tcp", s.https, s.tls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
+		return ""
+	}
+	return strings.Fields(line)[1]
 }
