@@ -8,10 +8,11 @@ const ours = [server.uploads, location.hostname];
 // Its place is taken, as it has the logos of converse.js's sponsors, from elsewhere.
 customElements.define("converse-footer", class extends HTMLElement {});
 
-// Two faults of version 14.0.0. It means subscribeToPresence when it calls
-// subscribe of a contact whose request is accepted, and so asks nothing back. And
-// it sends private messages in a room from its occupant's address, which is not
-// its own: servers refuse that (RFC 6120 section 8.1.2.1).
+// Faults of version 14.0.0. It means subscribeToPresence when it calls subscribe
+// of a contact whose request is accepted, and so asks nothing back. It sends
+// private messages in a room from its occupant's address, which servers refuse
+// (RFC 6120 section 8.1.2.1). And it looks for itself in a room by an address that
+// rooms need not tell, so that nobody but moderators may change the nickname.
 window.converse.plugins.add("mended", {
   dependencies: ["converse-roster", "converse-muc"],
   initialize() {
@@ -21,6 +22,13 @@ window.converse.plugins.add("mended", {
     contact.subscribe = function (...event) {
       return event.length > 0 ? listen.apply(this, event) : this.subscribeToPresence();
     };
+    const room = exports.MUC.prototype;
+    for (const name of ["verifyRoles", "verifyAffiliations"]) {
+      const verify = room[name];
+      room[name] = function (wanted, occupant, ...rest) {
+        return verify.call(this, wanted, occupant ?? this.getOwnOccupant(), ...rest);
+      };
+    }
     api.listen.on("createMessageStanza", (chat, data) => {
       data.stanza.tree().setAttribute("from", api.connection.get().jid);
       return data;
