@@ -18,6 +18,8 @@ type Managed struct {
 	User     string        // localpart in Domain; the password is that of transcripts
 	Resource string
 	To       string // whom messages are for
+	Type     string // of messages; "" is chat
+	First    string // a stanza sent behind the initial presence, such as what enters a room
 	Domain   string // "" is that of transcripts
 	Password string // "" likewise
 	// Cut tells after how many bytes, written or read since login, connection n,
@@ -61,7 +63,11 @@ func (m *Managed) Stop() {
 func (m *Managed) Send(body string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := "<message type='chat' id='" + body + "' to='" + m.To + "'><body>" + body + "</body></message>"
+	kind := "chat"
+	if m.Type != "" {
+		kind = m.Type
+	}
+	s := "<message type='" + kind + "' id='" + body + "' to='" + m.To + "'><body>" + body + "</body></message>"
 	m.queue = append(m.queue, s)
 	if m.id != "" && m.conn != nil && m.conn.ready {
 		m.conn.write(s)
@@ -263,7 +269,11 @@ func (m *Managed) take(n node) error {
 	case "enabled":
 		m.id, m.received, m.acked = n.attrs["id"], 0, 0
 		m.conn.write("<presence/>")
-		m.queue = append([]string{"<presence/>"}, m.queue...)
+		first := []string{"<presence/>"}
+		if m.First != "" {
+			first = append(first, m.First)
+		}
+		m.queue = append(first, m.queue...)
 		m.flush(1)
 	case "resumed":
 		m.resumes++

@@ -34,7 +34,13 @@ type element struct {
 	Type    string `xml:"type,attr"`
 	Body    string `xml:"body"`
 	Items   []item `xml:"query>item"`
-	Delay   *struct {
+	// Of an archive (XEP-0313).
+	Archived string `xml:"result>forwarded>message>body"`
+	Fin      struct {
+		Complete bool   `xml:"complete,attr"`
+		Last     string `xml:"set>last"`
+	} `xml:"fin"`
+	Delay *struct {
 		Stamp string `xml:"stamp,attr"`
 	} `xml:"urn:xmpp:delay delay"`
 }

@@ -190,6 +190,7 @@ func (r *room) giveRole(o *occupant, to role, it item) {
 		o.role = to
 		it.hidden = hidden && r.hides(o)
 		r.broadcast(o, &it)
+		r.keep(o)
 	}
 }
 
@@ -213,6 +214,7 @@ func (r *room) affiliate(bare string, a affiliation, it item) {
 		default:
 			if o.role = initialRole(r.set.Moderated, a); o.standing != was {
 				r.update(o, &each)
+				r.keep(o)
 			}
 		}
 	}

@@ -260,4 +260,3 @@ func readHistory(e *feature.Env, src *archive.Source, limit int) (h history) {
 	}
 	return h
 }
-

@@ -58,6 +58,9 @@ type seat struct {
 	before *seat   // of the same occupant, older
 	jid    jid.JID // full, real
 	serial uint32  // tells it from others in ids of IQs
+
+	lasting bool // its client can resume it after a restart
+	away    bool // that has been, and it is not back
 }
 
 // bare returns the address of the user that o is; it has a seat.

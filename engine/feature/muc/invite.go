@@ -149,10 +149,11 @@ func (r *room) askModerators(st *seat) {
 		Field(form.Def{Var: "muc#jid", Type: form.JIDSingle, Label: "Address"}, st.jid.String()).
 		Field(form.Def{Var: "muc#roomnick", Type: form.TextSingle, Label: "Nick"}, st.nick).
 		Field(form.Def{Var: "muc#request_allow", Type: form.Boolean, Label: "Give voice?"}, "0").End()
-	r.env.Router.Fan(b.End().Bytes(), func(yield func(string)) {
+	out := b.End().Bytes()
+	r.env.Router.Fan(out, func(yield func(string)) {
 		for _, o := range r.list {
 			if o.role == moderator {
-				yieldAll(o, yield)
+				r.reachAll(o, out, yield)
 			}
 		}
 	})

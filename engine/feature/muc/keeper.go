@@ -1,8 +1,11 @@
 package muc
 
 import (
+	"time"
+
 	"meerkat/engine/archive"
 	"meerkat/engine/feature"
+	"meerkat/engine/loop"
 	"meerkat/store"
 	"meerkat/xml"
 )
@@ -11,6 +14,7 @@ import (
 // said in one turn is one update, issued in the next turn or when somebody asks
 // whether all is stored; the updates of all loops are one commit.
 type keeper struct {
+	f       *service
 	env     *feature.Env
 	archive *store.Archive
 	clock   *store.Clock // of the ids of messages, in rooms with an archive or without
@@ -21,6 +25,10 @@ type keeper struct {
 	row     []byte
 	doc     xml.Doc // of a stanza that has waited
 	free    []*store.Rows
+
+	timer loop.Timer // of the sweep, see Timeout
+	from  string     // where it goes on
+	swept bool       // who is not back after the restart is gone
 }
 
 // batch is one update.
@@ -39,9 +47,11 @@ type pool struct {
 // maxRows is from how many bytes on a batch does not wait for the turn's end.
 const maxRows = 256 << 10
 
-func newKeeper(e *feature.Env) *keeper {
-	k := &keeper{env: e, archive: e.Store.Archive()}
+func newKeeper(f *service, e *feature.Env) *keeper {
+	k := &keeper{f: f, env: e, archive: e.Store.Archive()}
 	k.clock = k.archive.Clock()
+	k.timer.Owner = k
+	e.Loop.Set(&k.timer, time.Duration(e.Config.Limits.ResumeTime)+grace)
 	e.BeforeSettling(k.issue)
 	return k
 }

@@ -82,7 +82,7 @@ func (r *room) reflect(dst []byte, s *stanza.Stanza, o *occupant, more []byte) [
 func (r *room) toAll(b []byte) {
 	r.env.Router.Fan(b, func(yield func(string)) {
 		for _, st := range r.seats {
-			yield(st.jid.String())
+			r.reach(st, b, yield)
 		}
 	})
 }
@@ -110,7 +110,7 @@ func (r *room) setSubject(c *feature.Ctx, s *stanza.Stanza, st *seat, text strin
 	if !r.stored {
 		return
 	}
-	r.write(r.saveRecord(r.set, r.subj), func(err error) {
+	r.write(r.saveRecord(r.set, r.subj, r.locked), func(err error) {
 		if err != nil {
 			r.env.Log.Error("the subject of a room could not be stored", "room", r.jid.String(), "err", err)
 		}
@@ -173,6 +173,10 @@ func (r *room) relay(s *stanza.Stanza, from, to *occupant) {
 	mark := []byte("<x xmlns='" + userSpace + "'/>")
 	b := r.reflect(nil, s, from, mark)
 	for st := range to.seats() {
+		if st.away {
+			r.sendTo(st, b)
+			continue
+		}
 		r.env.Router.Send(st.jid, addressed(b, st.jid))
 	}
 }

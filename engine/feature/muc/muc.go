@@ -5,6 +5,7 @@ package muc
 
 import (
 	"fmt"
+	"time"
 
 	"meerkat/engine/config"
 	"meerkat/engine/feature"
@@ -35,6 +36,7 @@ type service struct {
 	dir   directory
 	local map[string]bool // domains of accounts
 
+	life    int64             // names this run of the server
 	keepers []*keeper         // by loop
 	hosts   map[string]string // domains of rooms, with that of the accounts
 }
@@ -44,6 +46,7 @@ type service struct {
 func New(domains []string, cfg *config.Rooms, loops int) feature.Feature {
 	f := &service{
 		loops: make([]map[string]*room, loops), local: make(map[string]bool),
+		life:    time.Now().UnixNano(),
 		keepers: make([]*keeper, loops), hosts: make(map[string]string),
 	}
 	for i := range f.loops {
@@ -51,7 +54,8 @@ func New(domains []string, cfg *config.Rooms, loops int) feature.Feature {
 	}
 	declared := feature.Feature{
 		Name: "muc", Spec: "XEP-0045, XEP-0249, XEP-0313, XEP-0359, XEP-0410, XEP-0421",
-		Start: func(e *feature.Env) { f.keepers[e.Shard()] = newKeeper(e) },
+		Start: func(e *feature.Env) { f.keepers[e.Shard()] = newKeeper(f, e) },
+		Thaw:  f.thaw,
 	}
 	if cfg.Name == "" {
 		return declared
@@ -80,6 +84,9 @@ func (f *service) handle(c *feature.Ctx, s *stanza.Stanza) {
 	if !ok {
 		c.Fail(s, stanza.InternalServerError, "")
 		return
+	}
+	if r != nil {
+		r.replaced(s)
 	}
 	if r != nil && r.cold && s.Kind != stanza.IQ {
 		r.warm()

@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"errors"
 	"slices"
 
 	"meerkat/engine/feature"
@@ -135,20 +136,18 @@ func (r *room) configure(req *feature.Request, set settings, people map[string]a
 // saveConfig returns what stores it, nil if the room neither lasts nor did.
 func (r *room) saveConfig(set settings, people map[string]affiliation) func(tx *store.Tx) error {
 	switch {
-	case set.Persistent && r.stored:
-		doc, changed := r.saveRecord(set, r.subj), r.saveAffiliations(people)
-		return func(tx *store.Tx) error {
-			if err := doc(tx); err != nil {
-				return err
-			}
-			return changed(tx)
+	case r.stored && (set.Persistent || r.lasting()):
+		doc, changed, clean := r.saveRecord(set, r.subj, false), r.saveAffiliations(people), func(*store.Tx) error { return nil }
+		if !set.Persistent && r.set.Persistent {
+			clean = r.eraseArchive()
 		}
+		return func(tx *store.Tx) error { return errors.Join(doc(tx), changed(tx), clean(tx)) }
 	case set.Persistent:
 		all := copyOf(r.aff)
 		for bare, a := range people {
 			all[bare] = a
 		}
-		return r.save(set, r.subj, all)
+		return r.save(set, r.subj, false, all)
 	case r.stored:
 		return r.erase()
 	}
@@ -174,15 +173,17 @@ func (r *room) take(set settings, people map[string]affiliation, actor string) {
 // enlist keeps the directory right: rooms that last are in the store instead.
 func (r *room) enlist(set settings) {
 	name := r.jid.String()
-	if set.Persistent {
+	was := r.stored
+	r.stored = set.Persistent || was && r.lasting()
+	switch {
+	case r.stored:
 		r.f.dir.remove(name)
-	} else if r.stored {
+	case was:
 		owners := append(r.users(owner), "")
 		r.f.dir.put(name, listing{set.Name, owners[0], set.Public})
-	} else {
+	default:
 		r.f.dir.update(name, set.Name, set.Public)
 	}
-	r.stored = set.Persistent
 }
 
 // adapt is what a new configuration means for an occupant: who is no member

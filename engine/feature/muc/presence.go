@@ -127,7 +127,7 @@ func (r *room) broadcast(o *occupant, it *item) {
 		r.env.Router.Fan(b, func(yield func(string)) {
 			for _, to := range r.list {
 				if r.tells(o, to, it, real) {
-					yieldAll(to, yield)
+					r.reachAll(to, b, yield)
 				}
 			}
 		})
@@ -154,22 +154,23 @@ func (r *room) tellSelf(o *occupant, it *item) {
 	defer r.env.Keep(b)
 	r.env.Router.Fan(b, func(yield func(string)) {
 		if it.only != nil {
-			yield(it.only.jid.String())
+			r.reach(it.only, b, yield)
 			return
 		}
-		yieldAll(o, yield)
+		r.reachAll(o, b, yield)
 	})
 }
 
-func yieldAll(o *occupant, yield func(string)) {
+// reachAll yields o's sessions.
+func (r *room) reachAll(o *occupant, b []byte, yield func(string)) {
 	for st := range o.seats() {
-		yield(st.jid.String())
+		r.reach(st, b, yield)
 	}
 }
 
 // sendTo sends one session what has no address yet.
 func (r *room) sendTo(st *seat, b []byte) {
-	r.env.Router.Fan(b, func(yield func(string)) { yield(st.jid.String()) })
+	r.env.Router.Fan(b, func(yield func(string)) { r.reach(st, b, yield) })
 }
 
 // hides reports whether o's presence is kept from others: presencebroadcast.

@@ -29,6 +29,9 @@ type room struct {
 
 	erasing bool // what is stored is being removed
 
+	absent map[*seat]*absence // who is not back after a restart; nil if nobody
+	copy   []byte             // what the last of them has missed
+
 	pending int      // updates on their way
 	queue   []func() // changes that wait for them
 }
@@ -56,6 +59,15 @@ func (r *room) rest() {
 	if len(r.list) > 0 || r.pending > 0 || len(r.queue) > 0 || r.line != nil {
 		return
 	}
+	if r.stored && !r.set.Persistent && !r.gone {
+		r.vanish()
+		return
+	}
+	r.forget()
+}
+
+// forget takes the room out of memory.
+func (r *room) forget() {
 	rooms := r.f.loops[r.env.Shard()]
 	if rooms[r.jid.String()] != r {
 		return
@@ -105,6 +117,7 @@ func (r *room) add(o *occupant, full jid.JID) *seat {
 // drop takes one session out, and its occupant with the last one.
 func (r *room) drop(st *seat) {
 	occupancy.Add(r.env.Shard(), -1)
+	r.unkeep(st)
 	r.stand(st)
 }
 

@@ -26,6 +26,7 @@ type record struct {
 	Settings settings `json:"settings"`
 	Key      []byte   `json:"key"`
 	Subject  subject  `json:"subject"`
+	Locked   bool     `json:"locked,omitempty"`
 }
 
 // load makes the stored room of that address one in memory; nil if there is
@@ -34,7 +35,7 @@ type record struct {
 func (f *service) load(e *feature.Env, j jid.JID) (r *room, ok bool) {
 	var rec record
 	found := false
-	aff := make(map[string]affiliation)
+	aff, before := make(map[string]affiliation), make(map[string]kept)
 	e.View(func(tx *store.Tx) {
 		v := records.Get(tx, j.String())
 		if found = v != nil; !found {
@@ -50,6 +51,13 @@ func (f *service) load(e *feature.Env, j jid.JID) (r *room, ok bool) {
 				return nil
 			})
 		}
+		if err == nil && !f.keepers[e.Shard()].swept {
+			err = eachKept(tx, j.String(), func(full string, k kept) {
+				if k.Life != f.life {
+					before[full] = k
+				}
+			})
+		}
 		if ok = err == nil; !ok {
 			e.Log.Error("a stored room cannot be read", "room", j.String(), "err", err)
 		}
@@ -59,8 +67,9 @@ func (f *service) load(e *feature.Env, j jid.JID) (r *room, ok bool) {
 	}
 	r = f.newRoom(e, j)
 	r.stored, r.set, r.subj, r.aff = true, rec.Settings, rec.Subject, aff
-	r.cold = true
+	r.cold, r.locked = true, rec.Locked
 	copy(r.key[:], rec.Key)
+	r.restore(before)
 	return r, true
 }
 
@@ -93,8 +102,8 @@ func (r *room) write(fn func(tx *store.Tx) error, done func(err error)) {
 }
 
 // saveRecord returns what stores the room with these settings and subject.
-func (r *room) saveRecord(set settings, subj subject) func(tx *store.Tx) error {
-	v, err := json.Marshal(record{set, r.key[:], subj})
+func (r *room) saveRecord(set settings, subj subject, locked bool) func(tx *store.Tx) error {
+	v, err := json.Marshal(record{set, r.key[:], subj, locked})
 	name := r.jid.String()
 	return func(tx *store.Tx) error {
 		if err != nil {
@@ -134,9 +143,7 @@ func putAffiliation(tx *store.Tx, room, bare string, a affiliation) (err error) 
 
 // erase removes all that is stored of the room.
 func (r *room) erase() func(tx *store.Tx) error {
-	name, kept := r.jid.String(), r.keeper().archive
-	r.keeper().issue() // what was said last is to go as well
-	r.erasing = true
+	name, said := r.jid.String(), r.eraseArchive()
 	return func(tx *store.Tx) error {
 		owners := []string{}
 		err := affiliations.Each(tx, name, func(bare string, v []byte) error {
@@ -153,8 +160,18 @@ func (r *room) erase() func(tx *store.Tx) error {
 				return err
 			}
 		}
-		return errors.Join(affiliations.DeleteAll(tx, name), tombstones.DeleteAll(tx, name),
-			kept.Erase(tx, name), records.Delete(tx, name))
+		return errors.Join(affiliations.DeleteAll(tx, name), occupants.DeleteAll(tx, name), said(tx), records.Delete(tx, name))
+	}
+}
+
+// eraseArchive removes all that was said. Until that is done, or has failed,
+// nothing more goes into the archive; the caller resets erasing then.
+func (r *room) eraseArchive() func(tx *store.Tx) error {
+	name, said := r.jid.String(), r.keeper().archive
+	r.keeper().issue() // what was said last is to go as well
+	r.erasing = true
+	return func(tx *store.Tx) error {
+		return errors.Join(tombstones.DeleteAll(tx, name), said.Erase(tx, name))
 	}
 }
 
@@ -180,8 +197,8 @@ func publicRooms(tx *store.Tx, host string) (list []entry) {
 }
 
 // save stores the whole of a room that begins to last.
-func (r *room) save(set settings, subj subject, all map[string]affiliation) func(tx *store.Tx) error {
-	doc, people := r.saveRecord(set, subj), r.saveAffiliations(all)
+func (r *room) save(set settings, subj subject, locked bool, all map[string]affiliation) func(tx *store.Tx) error {
+	doc, people := r.saveRecord(set, subj, locked), r.saveAffiliations(copyOf(all))
 	return func(tx *store.Tx) error {
 		if err := doc(tx); err != nil {
 			return err

@@ -1,0 +1,310 @@
+package muc
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"meerkat/engine/feature"
+	"meerkat/engine/jid"
+	"meerkat/engine/loop"
+	"meerkat/engine/stanza"
+	"meerkat/store"
+)
+
+// occupants are the sessions in rooms that their clients can resume after a
+// restart (XEP-0198), by room and full JID: they are still in the room then. A
+// room that does not last is in the store while it has some of them.
+var occupants = store.NewMap("room-occupant")
+
+// kept is what is stored of a session in a room.
+type kept struct {
+	Life    int64  `json:"life"` // of the server, in which it was stored
+	Nick    string `json:"nick"`
+	Role    role   `json:"role"`
+	Content string `json:"content,omitempty"`
+	Lang    string `json:"lang,omitempty"`
+}
+
+// absence is what a session misses that is not back after a restart: it waits
+// for its client as long as the session does.
+type absence struct {
+	missed [][]byte // stanzas without an address
+	bytes  int
+	over   bool // it was too much
+}
+
+// keep has it stored where o sits.
+func (r *room) keep(o *occupant) {
+	var full []string
+	for st := range o.seats() {
+		if st.lasting {
+			full = append(full, st.jid.String())
+		}
+	}
+	if len(full) == 0 || r.gone {
+		return
+	}
+	look := o.look.Value()
+	v, err := json.Marshal(kept{r.f.life, o.nick, o.role, look.content, look.lang})
+	if err != nil {
+		return // of strings there is none
+	}
+	name := r.jid.String()
+	put := func(tx *store.Tx) error {
+		for _, j := range full {
+			if err := occupants.Put(tx, name, j, v); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if !r.stored {
+		r.keepRoom(put)
+		return
+	}
+	r.env.Update(put, r.unkept)
+}
+
+// keepRoom stores a room that does not last because of who is in it.
+func (r *room) keepRoom(put func(tx *store.Tx) error) {
+	save := r.save(r.set, r.subj, r.locked, r.aff)
+	r.stored = true
+	r.write(func(tx *store.Tx) error {
+		if err := save(tx); err != nil {
+			return err
+		}
+		return put(tx)
+	}, func(err error) {
+		if err != nil {
+			r.stored = false
+			r.unkept(err)
+			return
+		}
+		r.f.dir.remove(r.jid.String())
+	})
+}
+
+// unkept says that something of occupants could not be stored: after a restart
+// they have to enter again.
+func (r *room) unkept(err error) {
+	if err != nil {
+		r.env.Log.Warn("who is in a room could not be stored", "room", r.jid.String(), "err", err)
+	}
+}
+
+// unkeep forgets the seat of a session that leaves.
+func (r *room) unkeep(st *seat) {
+	delete(r.absent, st)
+	if !st.lasting || r.gone {
+		return
+	}
+	name, full := r.jid.String(), st.jid.String()
+	r.env.Update(func(tx *store.Tx) error { return occupants.Delete(tx, name, full) }, r.unkept)
+}
+
+// lasting reports whether there is somebody here who is stored.
+func (r *room) lasting() bool {
+	for _, st := range r.seats {
+		if st.lasting {
+			return true
+		}
+	}
+	return false
+}
+
+// vanish ends a room that was in the store only for those who were in it. What
+// comes meanwhile waits, and finds another room.
+func (r *room) vanish() {
+	r.line = &line{loading: true}
+	r.write(r.erase(), func(err error) {
+		r.erasing, r.stored = false, err != nil
+		if err != nil {
+			r.env.Log.Warn("a room that nobody is in could not be removed", "room", r.jid.String(), "err", err)
+		}
+		l := r.line
+		r.line, r.gone = l, true
+		r.forget()
+		l.loading = false
+		r.advance()
+	})
+}
+
+// eachKept calls fn for the sessions that are stored of a room.
+func eachKept(tx *store.Tx, room string, fn func(full string, k kept)) error {
+	return occupants.Each(tx, room, func(full string, v []byte) error {
+		var k kept
+		if json.Unmarshal(v, &k) == nil {
+			fn(full, k)
+		}
+		return nil
+	})
+}
+
+// restore seats who was in the room before the restart, and is away.
+func (r *room) restore(before map[string]kept) {
+	if len(before) == 0 || r.keeper().swept {
+		return
+	}
+	r.absent = make(map[*seat]*absence)
+	for full, k := range before {
+		j, err := jid.Parse(full)
+		if err != nil || r.named(k.Nick) != nil && r.named(k.Nick).bare() != j.Bare() {
+			continue
+		}
+		o := r.named(k.Nick)
+		if o == nil {
+			o = &occupant{standing: standing{k.Role, r.affiliation(j)}, nick: k.Nick, id: r.occupantID(j)}
+		}
+		o.shows([]byte(k.Content), []byte(k.Lang))
+		st := r.sit(o, j)
+		st.lasting, st.away = true, true
+		occupancy.Add(r.env.Shard(), 1)
+		r.absent[st] = new(absence)
+	}
+}
+
+// reach yields a session that is here, and keeps b for one that is not back.
+func (r *room) reach(st *seat, b []byte, yield func(full string)) {
+	if !st.away {
+		yield(st.jid.String())
+		return
+	}
+	a, lim := r.absent[st], &r.env.Config.Limits
+	if a.bytes += len(b); a.over || a.bytes > int(lim.ResumeBytes) || len(a.missed) >= lim.ResumeStanzas {
+		a.over, a.missed = true, nil
+		return
+	}
+	if !bytes.Equal(r.copy, b) { // many miss the same
+		r.copy = bytes.Clone(b)
+	}
+	a.missed = append(a.missed, r.copy)
+}
+
+// thaw tells the rooms that a session was in before a restart that it is back.
+// That keeps its place before what the session sends.
+func (f *service) thaw(c *feature.Ctx, _ []byte) {
+	full, loops := c.Session.JID, c.Loop.Group()
+	for _, to := range c.Session.DirectedTo() {
+		j, err := jid.Parse(to)
+		if err != nil || f.hosts[j.Domain()] == "" {
+			continue
+		}
+		home := loops.For(j.BareString())
+		c.Loop.Call(home, func() {
+			e := f.keepers[home.Index].env
+			e.Router.Run(func() { f.back(e, j.Bare(), full) })
+		})
+	}
+}
+
+// back gives a session that is back what it has missed.
+func (f *service) back(e *feature.Env, address, full jid.JID) {
+	r, _ := f.find(e, address)
+	if r == nil {
+		return
+	}
+	defer r.rest()
+	st := r.seat(full)
+	if st == nil || !st.away {
+		return
+	}
+	a := r.absent[st]
+	delete(r.absent, st)
+	st.away = false
+	if a.over {
+		r.leave(st, &item{codes: []int{307, 333}})
+		return
+	}
+	returned.Add(e.Shard(), 1)
+	r.keep(st.occupant)
+	for _, b := range a.missed {
+		r.sendTo(st, b)
+	}
+}
+
+// replaced takes out the seat of a session that did not come back: another one
+// has its name now.
+func (r *room) replaced(s *stanza.Stanza) {
+	if len(r.absent) == 0 || s.Type == stanza.Error || s.Kind == stanza.IQ && !s.Request() {
+		return // the server answers for who is away
+	}
+	if st := r.seat(s.From); st != nil && st.away {
+		r.ghost(st)
+	}
+}
+
+// ghost takes out a session that is no more, without a word to itself.
+func (r *room) ghost(st *seat) {
+	ghosts.Add(r.env.Shard(), 1)
+	r.leave(st, &item{codes: []int{307, 333}})
+}
+
+// Timeout sweeps a page of the rooms that had somebody in them before the
+// restart: who is not back by now is gone.
+func (k *keeper) Timeout(*loop.Timer) {
+	const page = 100
+	var names []string
+	n := 0
+	k.env.View(func(tx *store.Tx) {
+		_ = occupants.Owners(tx, k.from, func(name string) error {
+			if n++; n > page {
+				return store.ErrStop
+			}
+			k.from = name + "\x01" // the next one
+			if k.env.Loop.Group().For(name) == k.env.Loop {
+				names = append(names, name)
+			}
+			return nil
+		})
+	})
+	k.env.Router.Run(func() {
+		for _, name := range names {
+			k.sweep(name)
+		}
+	})
+	if k.swept = n <= page; !k.swept {
+		k.env.Loop.Set(&k.timer, loop.Tick)
+	}
+}
+
+// sweep takes out who is not back in a room.
+func (k *keeper) sweep(name string) {
+	address, err := jid.Parse(name)
+	if err != nil {
+		return
+	}
+	r, ok := k.f.find(k.env, address)
+	if !ok {
+		return
+	}
+	if r != nil {
+		for st := range r.absent {
+			r.ghost(st)
+		}
+		r.rest()
+	}
+	k.env.Update(func(tx *store.Tx) error { return k.f.dropOld(tx, name) }, func(err error) {
+		if err != nil {
+			k.env.Log.Warn("who was in a room before the restart could not be forgotten", "room", name, "err", err)
+		}
+	})
+}
+
+// dropOld removes what is left of before the restart.
+func (f *service) dropOld(tx *store.Tx, room string) error {
+	var old []string
+	err := eachKept(tx, room, func(full string, k kept) {
+		if k.Life != f.life {
+			old = append(old, full)
+		}
+	})
+	for _, full := range old {
+		err = errors.Join(err, occupants.Delete(tx, room, full))
+	}
+	return err
+}
+
+// grace is how much later than the sessions the rooms look who is back.
+const grace = 5 * time.Second
