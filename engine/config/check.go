@@ -52,6 +52,11 @@ func (c *C2S) Check() error {
 	if len(c.Listen)+len(c.DirectTLS) == 0 {
 		return errors.New("c2s.listen and c2s.direct_tls are both empty, so no client could connect")
 	}
+	if c.ResumeLocation != "" {
+		if err := checkListen("c2s.resume_location", c.ResumeLocation); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

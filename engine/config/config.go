@@ -48,9 +48,10 @@ type Certificate struct {
 
 // C2S is the section "c2s": connections of clients (RFC 6120).
 type C2S struct {
-	Listen     []string `toml:"listen" default:":5222" doc:"Addresses, host:port, for TCP with STARTTLS. Without a host: every address of this box."`
-	DirectTLS  []string `toml:"direct_tls" default:":5223" doc:"Addresses, host:port, for TLS from the first byte (XEP-0368)."`
-	RequireTLS bool     `toml:"require_tls" default:"true" doc:"Nobody logs in without TLS. false only for load tests, or behind something that ends TLS on this box."`
+	Listen         []string `toml:"listen" default:":5222" doc:"Addresses, host:port, for TCP with STARTTLS. Without a host: every address of this box."`
+	DirectTLS      []string `toml:"direct_tls" default:":5223" doc:"Addresses, host:port, for TLS from the first byte (XEP-0368)."`
+	ResumeLocation string   `toml:"resume_location" default:"" reload:"live" doc:"Where clients are to come back to when they have lost their connection, as \"xmpp.example.org:5223\" (XEP-0198). Without it they look for the server anew. For boxes that share a name."`
+	RequireTLS     bool     `toml:"require_tls" default:"true" doc:"Nobody logs in without TLS. false only for load tests, or behind something that ends TLS on this box."`
 }
 
 // SASL is the section "sasl": how clients log in.

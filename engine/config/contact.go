@@ -10,11 +10,11 @@ import (
 type Contact struct {
 	Abuse    []string `toml:"abuse" default:"" doc:"Addresses for reports of abuse, as \"mailto:abuse@example.org\", \"xmpp:abuse@example.org\" or \"https://example.org/abuse\"."`
 	Admin    []string `toml:"admin" default:"" doc:"Addresses of the administrators."`
-	Feedback []string `toml:"feedback" default:"" doc:"Addresses for feedback."`
-	Sales    []string `toml:"sales" default:"" doc:"Addresses of who sells."`
+	Feedback []string `toml:"feedback" default:"" doc:"Addresses for praise and complaints."`
+	Sales    []string `toml:"sales" default:"" doc:"Addresses of those who sell."`
 	Security []string `toml:"security" default:"" doc:"Addresses for reports of weaknesses."`
 	Status   []string `toml:"status" default:"" doc:"Addresses of pages that say how the server is."`
-	Support  []string `toml:"support" default:"" doc:"Addresses for help."`
+	Support  []string `toml:"support" default:"" doc:"Addresses where users find help."`
 }
 
 // Check wants URIs.

@@ -26,6 +26,10 @@ func (f *Feature) unbound(c *feature.Ctx) {
 	} else {
 		k.left()
 	}
+	if k.resumable() {
+		home, owner, token, h := f.at(k.env), k.owner(), k.token, k.sess.Received
+		k.sess.AfterSettled(func() { home.ended.remember(token[:], owner, h) }, k.env.Router)
+	}
 	k.makeRoom()
 	taken := others(k.sess)
 	k.giveBack(c, taken)

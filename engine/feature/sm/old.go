@@ -96,6 +96,9 @@ func (f *Feature) bound(c *feature.Ctx) {
 // goes when a session ends.
 func (o *old) end(z *frozen) {
 	o.taken(z.id)
+	if len(z.token) == 16 {
+		o.f.at(o.env).ended.remember(z.token, z.owner.String(), z.h)
+	}
 	expiries.Add(o.env.Shard(), 1)
 	c := &feature.Ctx{Env: o.env, Owner: z.owner, Account: o.env.Accounts.Get(z.owner.String())}
 	taken := false

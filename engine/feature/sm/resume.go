@@ -57,6 +57,17 @@ func (f *Feature) refuse(r *feature.Resumption, cond stanza.Condition) {
 	r.Done(nil, failed(cond), nil)
 }
 
+// unknown refuses to resume what is not there, or not any more.
+func (f *Feature) unknown(r *feature.Resumption, id string) {
+	h, ok := f.at(r.Env).ended.find(r.Owner, id)
+	if !ok {
+		f.refuse(r, stanza.ItemNotFound)
+		return
+	}
+	refusals.Add(r.Shard(), 1)
+	r.Done(nil, failedAfter(stanza.ItemNotFound, h), nil)
+}
+
 func (f *Feature) resumeFrom(r *feature.Resumption, id string, h uint32) {
 	k := find(r.Accounts.Get(r.Owner.String()), id)
 	switch {

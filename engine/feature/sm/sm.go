@@ -91,13 +91,14 @@ func New(loops int, others []feature.Feature) (feature.Feature, *Feature) {
 type home struct {
 	*batch
 	*old
+	ended
 }
 
 // at returns the home of a loop.
 func (f *Feature) at(env *feature.Env) *home {
 	h := f.homes[env.Shard()]
 	if h == nil {
-		h = &home{newBatch(f, env), newOld(f, env)}
+		h = &home{batch: newBatch(f, env), old: newOld(f, env)}
 		f.homes[env.Shard()] = h
 	}
 	return h
@@ -219,7 +220,7 @@ func (k *keeper) granted() []byte {
 	var b xml.Builder
 	b.Reset(nil, stanza.Client).Start("enabled", space)
 	if k.resumable() {
-		b.Attr("resume", "true").Attr("id", k.id()).AttrInt("max", int64(k.max))
+		b.Attr("resume", "true").Attr("id", k.id()).AttrInt("max", int64(k.max)).OptAttr("location", k.env.Config.C2S.ResumeLocation)
 	}
 	return b.End().Bytes()
 }
@@ -233,6 +234,14 @@ func (k *keeper) id() string { return base64.RawURLEncoding.EncodeToString(k.tok
 func failed(cond stanza.Condition) []byte {
 	var b xml.Builder
 	return b.Reset(nil, stanza.Client).Start("failed", space).
+		Start(cond.String(), nsCondition).End().End().Bytes()
+}
+
+// failedAfter is failed for a session of which the server knows how many stanzas
+// of the client's it has handled.
+func failedAfter(cond stanza.Condition, h uint32) []byte {
+	var b xml.Builder
+	return b.Reset(nil, stanza.Client).Start("failed", space).AttrInt("h", int64(h)).
 		Start(cond.String(), nsCondition).End().End().Bytes()
 }
 

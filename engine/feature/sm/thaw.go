@@ -46,7 +46,7 @@ func (f *Feature) thaw(r *feature.Resumption, id string, h uint32) {
 	o := f.at(r.Env).old
 	z := o.find(r.Owner, id)
 	if z == nil {
-		f.refuse(r, stanza.ItemNotFound)
+		f.unknown(r, id)
 		return
 	}
 	o.taken(z.id)
