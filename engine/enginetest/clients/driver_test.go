@@ -41,7 +41,8 @@ type command struct {
 	Status string `json:"status,omitempty"`
 	Name   string `json:"name,omitempty"`
 	Body   string `json:"body,omitempty"` // of send: a number from 0 comes behind it
-	N      int    `json:"n,omitempty"`    // of send: how many
+	N      int    `json:"n,omitempty"`    // of send: how many; of upload: bytes
+	URL    string `json:"url,omitempty"`  // of fetch
 }
 
 // event is what a client reports.
@@ -64,6 +65,10 @@ type event struct {
 	Name       string             `json:"name"`
 	Features   []string           `json:"features"`
 	Identities []string           `json:"identities"`
+
+	URL  string `json:"url"`  // of uploaded
+	Same bool   `json:"same"` // of fetched: it is what upload makes of N bytes
+	N    int    `json:"n"`
 }
 
 type contact struct {
@@ -92,9 +97,11 @@ var (
 	pairs = [][2]kind{{slixmpp, slixmpp}, {xmppjs, xmppjs}, {mellium, mellium}, {slixmpp, xmppjs}, {xmppjs, mellium}}
 )
 
-func startSlixmpp(t *testing.T, _ *server, _ string) (io.WriteCloser, io.Reader) {
+func startSlixmpp(t *testing.T, s *server, _ string) (io.WriteCloser, io.Reader) {
 	// Debian's own Python: another one does not find Debian's packages.
-	return run(t, exec.Command("/usr/bin/python3", "testdata/slixmpp/client.py"))
+	cmd := exec.Command("/usr/bin/python3", "testdata/slixmpp/client.py")
+	cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+s.certificate())
+	return run(t, cmd)
 }
 
 // npm is the directory where @xmpp/client has been installed.

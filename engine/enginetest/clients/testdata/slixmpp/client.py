@@ -3,12 +3,15 @@
 Every line of output is one event. Package clients has the vocabulary.
 """
 import asyncio
+import io
 import json
 import ssl
 import sys
 
+import aiohttp
 import slixmpp
 from slixmpp.exceptions import IqError, IqTimeout
+from slixmpp.plugins.xep_0363.http_upload import FileUploadError
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
@@ -134,6 +137,36 @@ async def version(cmd):
     say("version", name=v["name"])
 
 
+async def upload(cmd):
+    """Finds the service, and puts a file of n bytes there."""
+    client.register_plugin("xep_0363")
+    client["xep_0363"].upload_service = await upload_service()
+    data = contents(cmd["n"])
+    url = await client["xep_0363"].upload_file(cmd["name"], size=len(data), input_file=io.BytesIO(data), timeout=30)
+    say("uploaded", url=url)
+
+
+async def upload_service():
+    """As XEP-0363 §3 says: that of slixmpp 1.8 does not run on Python 3.11."""
+    disco = client["xep_0030"]
+    items = await disco.get_items(client.boundjid.domain, timeout=30)
+    for jid, _, _ in items["disco_items"]["items"]:
+        info = await disco.get_info(jid, timeout=30)
+        if "urn:xmpp:http:upload:0" in info["disco_info"]["features"]:
+            return jid
+
+
+async def fetch(cmd):
+    async with aiohttp.ClientSession() as session, session.get(cmd["url"]) as answer:
+        data = await answer.read()
+        say("fetched", status=str(answer.status), type=answer.headers["Content-Type"], same=data == contents(len(data)), n=len(data))
+
+
+def contents(n):
+    """The same bytes in every client."""
+    return bytes((i * 7 + i // 251) % 256 for i in range(n))
+
+
 async def change(cmd):
     """Changes the own password, or with none removes the account."""
     client.register_plugin("xep_0077")
@@ -152,7 +185,7 @@ async def logout(cmd):
 COMMANDS = {
     "login": login, "register": login, "presence": presence, "send": send, "ping": ping,
     "roster": roster, "roster-set": roster_set, "roster-remove": roster_remove,
-    "disco": disco, "version": version, "change": change, "logout": logout,
+    "upload": upload, "fetch": fetch, "disco": disco, "version": version, "change": change, "logout": logout,
 }
 
 
@@ -168,6 +201,8 @@ async def main():
             say("error", condition=e.condition)
         except IqTimeout:
             say("error", condition="timeout")
+        except (FileUploadError, aiohttp.ClientError) as e:
+            say("error", condition=f"{type(e).__name__}: {e}")
 
 
 asyncio.run(main())

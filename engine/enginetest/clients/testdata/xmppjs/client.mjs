@@ -60,8 +60,46 @@ function came(el) {
 const ROSTER = "jabber:iq:roster";
 const REGISTER = "jabber:iq:register";
 
+const DISCO = "http://jabber.org/protocol/disco";
+const UPLOAD = "urn:xmpp:http:upload:0";
+
+// The domain that takes files, as XEP-0363 §3 says to find it.
+async function uploadService() {
+  const items = await xmpp.iqCaller.get(xml("query", `${DISCO}#items`), xmpp.jid.domain);
+  for (const { attrs } of items.getChildren("item")) {
+    const info = await xmpp.iqCaller.get(xml("query", `${DISCO}#info`), attrs.jid);
+    if (info.getChildren("feature").some((f) => f.attrs.var === UPLOAD)) return attrs.jid;
+  }
+  throw new Error("no upload service");
+}
+
+// The same bytes in every client.
+const contents = (n) => Uint8Array.from({ length: n }, (_, i) => (i * 7 + Math.floor(i / 251)) % 256);
+
 const commands = {
   login,
+
+  // Finds the service, and puts a file of n bytes there.
+  async upload({ name, n }) {
+    const body = contents(n);
+    const wish = xml("request", { xmlns: UPLOAD, filename: name, size: n, "content-type": "image/png" });
+    const answer = await xmpp.iqCaller.request(xml("iq", { type: "get", to: await uploadService() }, wish));
+    const slot = answer.getChild("slot", UPLOAD);
+    const put = await fetch(slot.getChild("put").attrs.url, {
+      method: "PUT",
+      body,
+      headers: { "Content-Type": "image/png" },
+    });
+    if (put.status !== 201) throw new Error(`PUT: ${put.status} ${await put.text()}`);
+    say("uploaded", { url: slot.getChild("get").attrs.url });
+  },
+
+  async fetch({ url }) {
+    const answer = await fetch(url);
+    const got = new Uint8Array(await answer.arrayBuffer());
+    const same = Buffer.compare(got, contents(got.length)) === 0;
+    say("fetched", { status: String(answer.status), type: answer.headers.get("Content-Type"), same, n: got.length });
+  },
 
   presence({ to, type, show, status }) {
     const attrs = {};
