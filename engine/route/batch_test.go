@@ -26,7 +26,7 @@ func TestBatchIsCutIntoTurns(t *testing.T) {
 		}}
 	})
 	_, out := w.login("romeo@test/x", "")
-	const n = fanTurn + 500
+	const n = fanTurn + fanTurn/2
 	var b []byte
 	var ends []uint32
 	for i := range n {

@@ -12,8 +12,8 @@ import (
 )
 
 // fanTurn bounds the targets that a loop serves in one turn, so that nobody
-// waits for a very large room. At 5 µs a target it is 5 ms.
-const fanTurn = 1000
+// waits for a very large room. At 5 µs a target it is somewhat over a millisecond.
+const fanTurn = 256
 
 // fans are packets that have not reached all of their targets yet, and batches
 // that are not all delivered. What comes for a room meanwhile waits behind them.

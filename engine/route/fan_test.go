@@ -49,7 +49,7 @@ func (w *world) fan(from string, b string, names []string) {
 // serves others in between.
 func TestFanOfManyIsCutIntoTurns(t *testing.T) {
 	w := newWorld(t, 1, nil)
-	names, sinks := w.crowd(2*fanTurn + 500)
+	names, sinks := w.crowd(2*fanTurn + fanTurn/2)
 	w.fan("r@rooms.test", "<message from='r@rooms.test/a' type='groupchat'><body>1</body></message>", names)
 	w.fan("r@rooms.test", "<message from='r@rooms.test/a' type='groupchat'><body>2</body></message>", names[len(names)-1:])
 	reached := func() (n int) {
