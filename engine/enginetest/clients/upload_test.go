@@ -10,8 +10,11 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -244,4 +247,64 @@ func (s *server) raw(t *testing.T, request string) string {
 		return ""
 	}
 	return strings.Fields(line)[1]
+}
+
+// TestUploadMemory has 100 clients upload 10 MB each at once, over HTTPS: the
+// server holds some hundred kB for each of them, not files.
+func TestUploadMemory(t *testing.T) {
+	const uploads, size = 100, 10_000_000
+	const most = 100 << 20 // bytes of memory that uploads may add, of 1 GB that pass
+	s := newUploads(t, "limits.disk_free = 0\nupload.per_user = 0\nupload.per_day = 0\nlimits.connections_per_address = 0")
+	s.add("romeo")
+	c := login(t, s, "romeo")
+	var places []slot
+	for range uploads {
+		places = append(places, c.place(t, "a.bin", "image/png", size))
+	}
+	before := s.memory(t)
+	data := noise(size)
+	var all sync.WaitGroup
+	began := time.Now()
+	for _, p := range places {
+		all.Go(func() {
+			if status, text, err := s.ask("PUT", p.Put.URL, "image/png", bytes.NewReader(data), size); err != nil || status != 201 {
+				t.Errorf("PUT: %d %s, %v", status, text, err)
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { all.Wait(); close(done) }()
+	peak, together := before, 0
+	for over := false; !over; {
+		select {
+		case <-done:
+			over = true
+		case <-time.After(10 * time.Millisecond):
+			peak = max(peak, s.memory(t))
+			together = max(together, len(s.files(t, "tmp/*")))
+		}
+	}
+	t.Logf("%d uploads of %d bytes in %v, %d of them at once: memory went from %d to %d MiB", uploads, size, time.Since(began).Round(time.Millisecond), together, before>>20, peak>>20)
+	if peak-before > most {
+		t.Errorf("uploads took %d MiB, want at most %d", (peak-before)>>20, most>>20)
+	}
+	if together < uploads*3/4 {
+		t.Errorf("only %d uploads were at once", together)
+	}
+}
+
+// memory is what the server's process has of its own: anonymous pages, as the
+// kernel counts them.
+func (s *server) memory(t *testing.T) int64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "RssAnon:")
+	kb, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kb << 10
 }
