@@ -9,7 +9,7 @@ import (
 
 // complaints fails a test for what an operator would have to act on: no
 // transcript is to make the server warn.
-type complaints struct{ t *testing.T }
+type complaints struct{ t testing.TB }
 
 func (c complaints) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
 

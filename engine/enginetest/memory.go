@@ -29,7 +29,7 @@ var start = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
 // memory is an engine over loops in memory and a store on disk.
 type memory struct {
-	t      *testing.T
+	t      testing.TB
 	cfg    *config.Config
 	dir    string
 	store  *store.Store
@@ -40,7 +40,7 @@ type memory struct {
 	patience time.Duration
 }
 
-func newEngine(t *testing.T) *memory {
+func newEngine(t testing.TB) *memory {
 	m := &memory{t: t, cfg: config.Default(), dir: t.TempDir(), patience: 5 * time.Second}
 	m.cfg.Domains = []string{Domain}
 	m.cfg.C2S.RequireTLS = false

@@ -44,9 +44,9 @@ func (e *Env) Cause() Cause { return e.cause.clone() }
 // included.
 func (e *Env) Because(c Cause, fn func()) {
 	outer := e.cause
+	defer func() { e.cause = outer }() // after a panic as well
 	e.cause = c
 	fn()
-	e.cause = outer
 }
 
 // Once returns what to call within the transaction that stores a stanza for its

@@ -32,6 +32,15 @@ func (l *Loop) Post(fn func()) { l.deliver([]letter{{fn: fn}}) }
 // What one loop sends to another arrives in order.
 func (l *Loop) Send(to *Loop, p *Packet) { l.put(to, letter{p: p}) }
 
+// Last returns the packet that was sent last to to, another loop, if it has not
+// left yet: more can be put into it, for nothing has been sent after it. Else nil.
+func (l *Loop) Last(to *Loop) *Packet {
+	if out := l.out[to.Index]; len(out) > 0 {
+		return out[len(out)-1].p
+	}
+	return nil
+}
+
 // Call is Send for a function: it keeps its place among the packets.
 func (l *Loop) Call(to *Loop, fn func()) { l.put(to, letter{fn: fn}) }
 

@@ -1,8 +1,6 @@
 package route
 
 import (
-	"encoding/binary"
-
 	"meerkat/engine/feature"
 	"meerkat/engine/stanza"
 )
@@ -10,13 +8,6 @@ import (
 // cause is s, which c.Session has just sent.
 func cause(c *feature.Ctx, s *stanza.Stanza) feature.Cause {
 	return feature.Cause{Owner: c.Owner.String(), Session: c.Session.ID, Number: c.Session.Received, Print: print(s)}
-}
-
-// causeOf is cause on the recipient's loop: sent is what else the packet says.
-func causeOf(number uint32, sent []byte, s *stanza.Stanza) feature.Cause {
-	return feature.Cause{
-		Owner: s.From.BareString(), Session: binary.BigEndian.Uint64(sent), Number: number, Print: binary.BigEndian.Uint64(sent[8:]),
-	}
 }
 
 // print is what a client's stanza has in common with itself when it is sent

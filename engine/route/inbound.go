@@ -11,7 +11,7 @@ import (
 // Kinds of packets between routers.
 const (
 	kindStanza  uint8 = iota + 1 // B is a stanza with from and to
-	kindRead                     // B is a stanza; X is its head, and says with N its feature.Cause, if any
+	kindShip                     // B are stanzas of our sessions; X what is known of them, see ship.go
 	kindSpread                   // B is presence with from; X its targets, see spread.go
 	kindSettle                   // Ref is a *settling to be told when this loop has stored what came before
 	kindSettled                  // Ref is a *settling: one loop has
@@ -35,8 +35,8 @@ func (r *Router) handle(p *loop.Packet) {
 	switch p.Kind {
 	case kindStanza, kindAgain:
 		r.handleStanza(p)
-	case kindRead:
-		r.handleRead(p)
+	case kindShip:
+		r.handleShip(p)
 	case kindSpread:
 		r.handleSpread(p)
 	case kindFan, kindBatch:
@@ -55,17 +55,6 @@ func (r *Router) handleStanza(p *loop.Packet) {
 		r.got.Again = p.Kind == kindAgain
 		r.deliver(&r.got)
 	}
-}
-
-// handleRead is handleStanza for what a session of ours has sent: most of it is
-// delivered without being parsed again.
-func (r *Router) handleRead(p *loop.Packet) {
-	sent := r.got.ReadHead(p.X, r.doc.Defer(p.B, stanza.Client))
-	if len(sent) == 0 {
-		r.deliver(&r.got)
-		return
-	}
-	r.env.Because(causeOf(p.N, sent, &r.got), func() { r.deliver(&r.got) })
 }
 
 // read parses a stanza that one of our own routers has written into r.got.

@@ -1,13 +1,11 @@
 package route
 
 import (
-	"encoding/binary"
 	"unsafe"
 
 	"meerkat/engine/account"
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
-	"meerkat/engine/loop"
 	"meerkat/engine/stanza"
 	"meerkat/xml"
 )
@@ -173,14 +171,7 @@ func (r *Router) forward(c *feature.Ctx, s *stanza.Stanza) {
 	if s.Kind != stanza.IQ {
 		c.Session.Unsettled |= bit
 	}
-	p := loop.NewPacket()
-	p.Kind, p.B, p.X = kindRead, s.Append(p.B[:0]), s.AppendHead(p.X[:0])
-	if c.Session.Lasting {
-		p.N = c.Session.Received
-		p.X = binary.BigEndian.AppendUint64(p.X, c.Session.ID)
-		p.X = binary.BigEndian.AppendUint64(p.X, print(s))
-	}
-	r.post(h, p)
+	r.ship(c, s, h)
 }
 
 // toServer handles what is addressed to the domain itself and is no IQ:
