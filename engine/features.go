@@ -26,6 +26,7 @@ import (
 	"meerkat/engine/feature/ping"
 	"meerkat/engine/feature/presence"
 	"meerkat/engine/feature/private"
+	"meerkat/engine/feature/pubsub"
 	"meerkat/engine/feature/push"
 	"meerkat/engine/feature/register"
 	"meerkat/engine/feature/rosters"
@@ -88,12 +89,12 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	admin, adminCommands := serviceadmin.New(serviceadmin.Options{Loops: loops, LastSeen: last.Seen, Quit: quit})
 	f.list = append(f.list, admin, commands.New(loops, adminCommands...))
 	f.list = append(f.list, contact.New(&cfg.Contact))
-	nodes, clients := pep.NewHost(), caps.NewClients(&flags)
+	nodes, clients := pep.NewHost(loops), caps.NewClients(&flags)
 	nodes.Hides = blocks.HidesEvents
 	personal, events := pep.New(nodes, clients)
 	known, asking := advertised.New(clients, loops, events.Recall)
 	f.pep, f.caps = events, asking
-	f.list = append(f.list, personal, known)
+	f.list = append(f.list, personal, known, pubsub.New(cfg.Domains, &cfg.PubSub, loops))
 	managed, keep := sm.New(loops, f.list)
 	f.sm = keep
 	keep.Missed, keep.Left = pusher.Missed, pusher.Left

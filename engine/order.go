@@ -26,6 +26,7 @@ func (f *features) filterIn() []feature.Stage {
 func (f *features) outbound() []feature.Stage {
 	return []feature.Stage{
 		offline.Genuine, // first: no stamps in the server's name
+		f.pep.Outbound,  // answers to who wants to subscribe
 		f.mam.Outbound( // into the sender's archive; once it is there
 			f.carbons.Outbound, // to the sender's other sessions, with its id
 		),
@@ -58,7 +59,10 @@ func (f *features) presenceOut() []feature.Stage {
 
 // presenceIn is what presence for one of our accounts passes.
 func (f *features) presenceIn() []feature.Stage {
-	return []feature.Stage{f.presence.PresenceIn}
+	return []feature.Stage{
+		f.pep.PresenceIn, // asks for the events of who may be seen now
+		f.presence.PresenceIn,
+	}
 }
 
 // notices is what events for one of our accounts pass, and what asks for them.

@@ -26,6 +26,7 @@ type Config struct {
 	External External `toml:"external"`
 	Archive  Archive  `toml:"archive"`
 	Rooms    Rooms    `toml:"rooms"`
+	PubSub   PubSub   `toml:"pubsub"`
 	Upload   Upload   `toml:"upload"`
 	Push     Push     `toml:"push"`
 	Limits   Limits   `toml:"limits"`

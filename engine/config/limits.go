@@ -53,7 +53,7 @@ type Limits struct {
 	Capabilities    int      `toml:"capabilities" default:"5000" min:"10" max:"1000000" reload:"live" doc:"Sets of capabilities of clients that are remembered (XEP-0115), each for all clients alike. A client whose set is not known is asked once it is available."`
 	PEPNodes        int      `toml:"pep_nodes" default:"500" min:"1" max:"100000" zero:"no limit" reload:"live" doc:"Nodes for personal events that one account may have (XEP-0163)."`
 	PEPItems        int      `toml:"pep_items" default:"256" min:"1" max:"100000" reload:"live" doc:"Items that one of these nodes may keep, and what max_items = max means. The oldest make room for new ones."`
-	PEPItemBytes    Size     `toml:"pep_item_bytes" default:"256kB" min:"1kB" max:"16MB" zero:"no limit" reload:"live" doc:"Bytes of one item."`
+	PEPItemBytes    Size     `toml:"pep_item_bytes" default:"256kB" min:"1kB" max:"16MB" zero:"no limit" reload:"live" doc:"Bytes of one item. Who publishes a larger one hears payload-too-big."`
 	PEPBytes        Size     `toml:"pep_bytes" default:"20MB" min:"10kB" max:"100GB" zero:"no limit" reload:"live" doc:"Bytes of all items of one account together."`
 	Commands        int      `toml:"commands" default:"10" min:"1" max:"10000" zero:"no limit" reload:"live" doc:"Ad-hoc commands that one account may have begun and not ended."`
 	CommandTime     Duration `toml:"command_time" default:"10m" min:"1s" max:"24h" reload:"live" doc:"Time for one step of an ad-hoc command. Who comes later begins anew."`

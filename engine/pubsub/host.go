@@ -24,6 +24,15 @@ type Host struct {
 	Hides func(e *feature.Env, owner jid.JID) func(bare []byte) bool
 
 	watchers map[string][]Watcher
+	pending  []map[string]int // by loop: how many changes of an owner's nodes are being stored
+}
+
+// New returns h, ready for so many loops.
+func New(loops int, h Host) *Host {
+	for range loops {
+		h.pending = append(h.pending, make(map[string]int))
+	}
+	return &h
 }
 
 // Limits are what an owner may have. 0 is no limit, but for Items.

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"meerkat/engine/feature"
-	"meerkat/engine/form"
 	"meerkat/engine/jid"
 	"meerkat/engine/stanza"
 	"meerkat/store"
@@ -193,21 +192,5 @@ func (h *Host) eachOwner(tx *store.Tx, owner string, n *Node, fn func(to jid.JID
 			tell(who)
 		}
 		return nil
-	})
-}
-
-// authForm is the form that owners answer a request with (XEP-0060 §8.6).
-const authForm = Space + "#subscribe_authorization"
-
-// askOwners asks the owners whether who may subscribe.
-func (h *Host) askOwners(e *feature.Env, tx *store.Tx, owner string, n *Node, who jid.JID) {
-	h.eachOwner(tx, owner, n, func(to jid.JID) {
-		var b xml.Builder
-		b.Reset(nil, stanza.Client).Start("message", "").Attr("from", owner).Attr("to", to.String()).Attr("id", randomID())
-		form.Start(&b, form.Ask, authForm).Title("Somebody wants to subscribe").
-			Field(form.Def{Var: prefix + "node", Type: form.TextSingle, Label: "Node"}, n.Name).
-			Field(form.Def{Var: prefix + "subscriber_jid", Type: form.JIDSingle, Label: "Who"}, who.String()).
-			Field(form.Def{Var: prefix + "allow", Type: form.Boolean, Label: "Allow it?"}, form.Bool(false)).End()
-		e.Router.Send(to, b.End().Bytes())
 	})
 }

@@ -11,6 +11,10 @@ import (
 // Handle answers a request whose payload is <pubsub/>, of either namespace, on
 // the loop of c.Owner, whose nodes it is about.
 func (h *Host) Handle(c *feature.Ctx, q *stanza.Stanza) {
+	if q.Type == stanza.Get && c.Session == nil && h.pending[c.Shard()][c.Owner.String()] > 0 {
+		h.afterChanges(c, q)
+		return
+	}
 	e := firstOf(q.Payload())
 	owner := string(q.Payload().Space()) == OwnerSpace
 	handle := handlers[action{string(e.Local()), owner, q.Type == stanza.Set}]
@@ -19,6 +23,23 @@ func (h *Host) Handle(c *feature.Ctx, q *stanza.Stanza) {
 		return
 	}
 	handle(h, c, q, e)
+}
+
+// afterChanges answers q once the changes that came before are stored, one of
+// which may be of the same client (RFC 6120 §10.1).
+func (h *Host) afterChanges(c *feature.Ctx, q *stanza.Stanza) {
+	env, owner, b := c.Env, c.Owner.Clone(), q.Append(nil)
+	env.WhenSettled(func() {
+		var doc xml.Doc
+		var q stanza.Stanza
+		e, err := doc.Parse(b, stanza.Client)
+		if err != nil || q.Read(e) != stanza.OK {
+			return
+		}
+		if q.From, err = jid.View(q.Claimed); err == nil {
+			h.Handle(&feature.Ctx{Env: env, Owner: owner, Account: env.Accounts.Get(owner.String())}, &q)
+		}
+	})
 }
 
 // firstOf returns the child that says what is asked for: configure,
@@ -95,6 +116,8 @@ type result struct {
 // has come of it. The answer goes out after the commit, and then the events.
 func (h *Host) update(c *feature.Ctx, q *stanza.Stanza, fn func(tx *store.Tx) (result, error)) {
 	env, owner, req := c.Env, c.Owner.Clone(), c.Later(q)
+	pending := h.pending[env.Shard()]
+	pending[owner.String()]++
 	var r result
 	env.Update(func(tx *store.Tx) (err error) {
 		if h.Personal && !env.Users.Exists(tx, owner) { // removed meanwhile, or never there
@@ -103,6 +126,9 @@ func (h *Host) update(c *feature.Ctx, q *stanza.Stanza, fn func(tx *store.Tx) (r
 		r, err = fn(tx)
 		return err
 	}, func(err error) {
+		if pending[owner.String()]--; pending[owner.String()] == 0 {
+			delete(pending, owner.String())
+		}
 		if err != nil {
 			refuseLater(env, req, asError(env.Shard(), err))
 			return

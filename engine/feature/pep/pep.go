@@ -33,9 +33,9 @@ type Feature struct {
 	clients *caps.Clients
 }
 
-// NewHost returns the Host of accounts.
-func NewHost() *pubsub.Host {
-	return &pubsub.Host{Personal: true, Default: pubsub.PersonalConfig, Limits: limits}
+// NewHost returns the Host of accounts. loops is how many there are.
+func NewHost(loops int) *pubsub.Host {
+	return pubsub.New(loops, pubsub.Host{Personal: true, Default: pubsub.PersonalConfig, Limits: limits})
 }
 
 // maxPeople is how many addresses may be subscribed to a node of an account, or
@@ -72,12 +72,7 @@ const askSpace = "urn:meerkat:recall"
 // its own account.
 func (f *Feature) Recall(c *feature.Ctx, nodes []string) {
 	recalls.Add(c.Shard(), 1)
-	var b xml.Builder
-	b.Reset(c.Scratch(), stanza.Client).Start("presence", "").Attr("from", c.Session.JID.String())
-	for _, n := range nodes {
-		b.Start("node", askSpace).Text(n).End()
-	}
-	out := b.End().Bytes()
+	out := question(c.Scratch(), c.Session.JID.String(), nodes)
 	c.View(func(tx *store.Tx) {
 		c.Router.Spread(c.Session, out, func(yield func([]byte, feature.Op)) {
 			yield([]byte(c.Owner.String()), feature.Notice)
@@ -89,6 +84,43 @@ func (f *Feature) Recall(c *feature.Ctx, nodes []string) {
 		})
 	})
 	c.Keep(out)
+}
+
+// question is what a session sends for that.
+func question(dst []byte, from string, nodes []string) []byte {
+	var b xml.Builder
+	b.Reset(dst, stanza.Client).Start("presence", "").Attr("from", from)
+	for _, n := range nodes {
+		b.Start("node", askSpace).Text(n).End()
+	}
+	return b.End().Bytes()
+}
+
+// PresenceIn is the stage that asks a contact for its last items once that has
+// let us see its presence (XEP-0060 §12.1: who gains access): what decides is
+// stored there already.
+func (f *Feature) PresenceIn(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
+	if s.Type != stanza.Subscribed || c.Account == nil {
+		return feature.Continue
+	}
+	for _, to := range c.Account.Sessions {
+		cl := f.clients.Of(to)
+		if cl == nil || !to.Available() || len(cl.Set.Nodes()) == 0 {
+			continue
+		}
+		b := question(c.Scratch(), to.JID.String(), cl.Set.Nodes())
+		c.Router.Spread(to, b, func(yield func([]byte, feature.Op)) { yield([]byte(s.From.BareString()), feature.Notice) })
+		c.Keep(b)
+	}
+	return feature.Continue
+}
+
+// Outbound is the stage that takes an owner's answer to who wants to subscribe.
+func (f *Feature) Outbound(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
+	if s.To != c.Owner || !f.host.Authorization(c, s, c.Owner) {
+		return feature.Continue
+	}
+	return feature.Done
 }
 
 // Notice returns the stage for what Recall and pubsub.Event.Send spread. filter
