@@ -165,6 +165,7 @@ func (c *conn) answered() {
 		return
 	}
 	c.state = reading
+	c.pipe.rest()
 	c.limit(idleTimeout)
 	rest := c.buf
 	c.buf, c.seen = nil, 0

@@ -11,9 +11,12 @@ import (
 	"meerkat/engine/loop"
 )
 
-// window is how many bytes may be on their way between net/http and the client,
-// each way.
-const window = 256 << 10
+// window is how many bytes may be on their way from net/http to the client,
+// inWindow how many the other way.
+const (
+	window   = 256 << 10
+	inWindow = 64 << 10
+)
 
 // pipe is the connection that net/http sees. Its other end is a conn on a loop.
 // Methods of net.Conn are for net/http's goroutines, the others for the loop.
@@ -25,11 +28,12 @@ type pipe struct {
 
 	mu      sync.Mutex
 	changed sync.Cond
-	in      []byte // from the client
-	out     int    // bytes to the client that the kernel has not taken
-	gone    bool   // the client is
-	closed  bool   // by net/http
-	full    bool   // the loop waits until in has room
+	in      []byte // from the client, of which the first taken bytes are done with
+	taken   int
+	out     int  // bytes to the client that the kernel has not taken
+	gone    bool // the client is
+	closed  bool // by net/http
+	full    bool // the loop waits until in has room
 	read    deadline
 	write   deadline
 }
@@ -56,10 +60,25 @@ func newPipe(c *conn) *pipe {
 func (p *pipe) feed(b []byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if len(p.in)+len(b) > cap(p.in) { // use the space again before there is more of it
+		p.in, p.taken = p.in[:copy(p.in, p.in[p.taken:])], 0
+	}
 	p.in = append(p.in, b...)
-	p.full = len(p.in) > window
+	p.full = p.waiting() > inWindow
 	p.changed.Broadcast()
 	return !p.full
+}
+
+// waiting is how many bytes net/http has still to read.
+func (p *pipe) waiting() int { return len(p.in) - p.taken }
+
+// rest gives back the memory of a request that has been answered.
+func (p *pipe) rest() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.waiting() == 0 {
+		p.in, p.taken = nil, 0
+	}
 }
 
 // end tells net/http that the client is gone.
@@ -87,7 +106,7 @@ func (p *pipe) Read(b []byte) (int, error) {
 			return 0, net.ErrClosed
 		case p.read.passed():
 			return 0, os.ErrDeadlineExceeded
-		case len(p.in) > 0:
+		case p.waiting() > 0:
 			return p.take(b), nil
 		case p.gone:
 			return 0, io.EOF
@@ -99,12 +118,12 @@ func (p *pipe) Read(b []byte) (int, error) {
 }
 
 func (p *pipe) take(b []byte) int {
-	n := copy(b, p.in)
-	p.in = p.in[n:]
-	if len(p.in) == 0 {
-		p.in = nil
+	n := copy(b, p.in[p.taken:])
+	p.taken += n
+	if p.waiting() == 0 {
+		p.in, p.taken = p.in[:0], 0
 	}
-	if p.full && len(p.in) <= window/2 {
+	if p.full && p.waiting() <= inWindow/2 {
 		p.full = false
 		p.loop.Post(p.c.resume)
 	}
@@ -156,7 +175,7 @@ func (p *pipe) Close() error {
 		return net.ErrClosed
 	}
 	p.closed = true
-	p.in = nil
+	p.in, p.taken = nil, 0
 	p.read.stop()
 	p.write.stop()
 	p.changed.Broadcast()

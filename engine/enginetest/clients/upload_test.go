@@ -253,7 +253,7 @@ func (s *server) raw(t *testing.T, request string) string {
 // server holds some hundred kB for each of them, not files.
 func TestUploadMemory(t *testing.T) {
 	const uploads, size = 100, 10_000_000
-	const most = 100 << 20 // bytes of memory that uploads may add, of 1 GB that pass
+	const most = 80 << 20 // bytes of memory that uploads may add, of 1 GB that pass
 	s := newUploads(t, "limits.disk_free = 0\nupload.per_user = 0\nupload.per_day = 0\nlimits.connections_per_address = 0")
 	s.add("romeo")
 	c := login(t, s, "romeo")
