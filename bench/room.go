@@ -63,7 +63,7 @@ func room(fs *flag.FlagSet) func(*run) error {
 // the generator, and the last one pings on another.
 func (s *rooms) play(fl floorOptions) (err error) {
 	s.client.threads = max(s.client.threads, 2)
-	users := max(s.occupants+s.joins, s.large, 2)
+	users := max(s.occupants+max(s.joins, 1), s.large) // one more shows how long presence is
 	layout := load.Layout{Block: users, Users: users + 1}
 	s.srv, s.flr, err = s.contenders(layout, fl, roomFloor, func(t *load.Target) { t.Presence = true })
 	if err != nil {
