@@ -67,7 +67,7 @@ type Session struct {
 
 	flags    uint32
 	holds    int32
-	directed []string
+	directed []directed
 
 	// Received counts the stanzas the client has sent, as XEP-0198 §4 does: from
 	// stream management on, modulo 2^32.

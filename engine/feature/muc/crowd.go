@@ -39,8 +39,8 @@ type look struct {
 }
 
 // idBytes is the length of what tells occupants apart (XEP-0421 §3.1 leaves it
-// open): 144 bits are never the same by chance.
-const idBytes = 18
+// open): 96 bits are never the same by chance in one room.
+const idBytes = 12
 
 type occupantID [idBytes]byte
 

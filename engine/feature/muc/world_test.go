@@ -280,8 +280,8 @@ func TestMemoryOfOccupants(t *testing.T) {
 	}
 	got := (int64(heap()) - int64(before)) / n
 	t.Logf("%d bytes an occupant", got)
-	if got > 240 {
-		t.Errorf("%d bytes an occupant, want at most 240", got)
+	if got > 200 {
+		t.Errorf("%d bytes an occupant, want at most 200", got)
 	}
 	runtime.KeepAlive(clients)
 }

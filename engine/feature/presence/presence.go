@@ -216,7 +216,7 @@ func direct(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 			known = known || subscribed(roster.Load(tx, c.Owner.String()), bare)
 		})
 	}
-	if !known && !c.Session.Direct(s.To.Clone().String()) {
+	if !known && !c.Session.Direct(s.To.String()) {
 		directedFull.Add(c.Shard(), 1)
 		c.Fail(s, stanza.ResourceConstraint, "too many addresses with directed presence")
 		return feature.Done
