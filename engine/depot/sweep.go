@@ -144,15 +144,14 @@ func (d *Depot) discard(list []dead) error {
 				return err
 			}
 			gone = append(gone, it.id)
+			removed.Add(offLoop, it.reason, 1)
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for _, it := range list {
-		removed.Add(offLoop, it.reason, 1)
-	}
+	d.log.Debug("uploads removed that were too old or unused", "files", len(gone))
 	return d.unlink(gone)
 }
 

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -307,4 +308,52 @@ func (s *server) memory(t *testing.T) int64 {
 		t.Fatal(err)
 	}
 	return kb << 10
+}
+
+// TestUploadsGo with their account, and by the operator's command; at once for
+// whoever has the address, and from the disk.
+func TestUploadsGo(t *testing.T) {
+	s := newUploads(t, "")
+	s.add("romeo", "juliet")
+	data := noise(70_000)
+	places := map[string]slot{}
+	for _, name := range []string{"romeo", "juliet"} {
+		places[name] = login(t, s, name).place(t, "a.jpg", "image/jpeg", len(data))
+		if status, text, err := s.ask("PUT", places[name].Put.URL, "image/jpeg", bytes.NewReader(data), len(data)); err != nil || status != 201 {
+			t.Fatalf("PUT: %d %s, %v", status, text, err)
+		}
+	}
+	if got, want := s.command(t, "upload", "list"), "       1 files      68 KiB  juliet@localhost\n       1 files      68 KiB  romeo@localhost\n       2 files     136 KiB  of 2 accounts\n"; got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	want := func(name string, status int) {
+		t.Helper()
+		if got, _, err := s.ask("GET", places[name].Get.URL, "", nil, 0); err != nil || got != status {
+			t.Errorf("GET of %s's file: %d, %v, want %d", name, got, err, status)
+		}
+	}
+	s.command(t, "account", "remove", "romeo@"+domain)
+	want("romeo", 404)
+	want("juliet", 200)
+	s.command(t, "upload", "remove", "juliet@"+domain)
+	want("juliet", 404)
+	for end := time.Now().Add(patience); len(s.files(t, "??/*")) > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("left is %v", s.files(t, "??/*"))
+		}
+	}
+	if status, text, err := s.ask("PUT", places["romeo"].Put.URL, "image/jpeg", bytes.NewReader(data), len(data)); err != nil || status != 410 {
+		t.Errorf("PUT to a place that is gone: %d %s, %v", status, text, err)
+	}
+}
+
+// command runs meerkat with that on its command line, and returns what it says.
+func (s *server) command(t *testing.T, words ...string) string {
+	t.Helper()
+	args := append([]string{words[0], "-config", s.config()}, words[1:]...)
+	out, err := exec.Command(binary.path, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("meerkat %v: %v: %s", words, err, out)
+	}
+	return string(out)
 }
