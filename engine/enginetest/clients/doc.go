@@ -2,8 +2,8 @@
 // directory of its own, stopped and killed, and talked to over TCP and TLS.
 //
 // The tests behind the tag "interop" talk to it with clients that nobody here
-// wrote: slixmpp (python3-slixmpp), @xmpp/client (npm), mellium.im/xmpp (Go) and
-// go-sendxmpp. `.ci/run` installs them and runs
+// wrote: slixmpp (python3-slixmpp), @xmpp/client (npm), mellium.im/xmpp (Go),
+// go-sendxmpp, and the chat page in Chromium. `.ci/run` installs them and runs
 //
 //	go test -tags interop ./engine/enginetest/clients
 //

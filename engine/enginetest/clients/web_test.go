@@ -17,7 +17,7 @@ func TestWeb(t *testing.T) {
 	s := newServer(t, "c2s.require_tls = false\nhttp.listen = [\"127.0.0.1:0\"]\nhttp.tls_listen = [\"127.0.0.1:0\"]")
 	s.add("romeo")
 	s.add("juliet")
-	dir := installWeb(t)
+	dir := installWeb(t, "web")
 	ways := []string{"ws://" + s.http + "/ws", "wss://" + local(s.https) + "/ws", "http://" + s.http + "/bosh", "https://" + local(s.https) + "/bosh"}
 	for _, library := range []string{"xmppjs", "strophe", "stanza", "attach"} {
 		for _, url := range ways {
@@ -44,10 +44,11 @@ func local(addr string) string { return domain + addr[strings.LastIndex(addr, ":
 
 func last(out []byte, n int) []byte { return out[max(0, len(out)-n):] }
 
-func installWeb(t *testing.T) string {
+// installWeb installs a program of testdata with what it needs of npm.
+func installWeb(t *testing.T, name string) string {
 	t.Helper()
-	dir := filepath.Join(binary.dir, "web")
-	if err := os.CopyFS(dir, os.DirFS("testdata/web")); err != nil {
+	dir := filepath.Join(binary.dir, name)
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", name))); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("npm", "ci", "--no-audit", "--no-fund")

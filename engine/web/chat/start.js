@@ -46,6 +46,8 @@ window.converse.initialize({
   muc_search_service: server.rooms || undefined,
   muc_nickname_from_jid: true,
   muc_history_max_stanzas: 50, // of rooms without an archive
+  // 303, a new nickname, it tells in words that are not finished; the list shows it.
+  muc_show_info_messages: Object.values(window.converse.MUC.INFO_CODES).flat().filter((code) => code !== "303"),
   allow_registration: server.registers,
   registration_domain: server.domain,
   // Nobody else's server hears of who reads what here.

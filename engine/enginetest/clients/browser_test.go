@@ -1,0 +1,66 @@
+//go:build interop
+
+package clients
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestChatPage has two people meet on the chat page, each in a Chromium of their
+// own (playwright-core drives it): contacts, messages, a picture, rooms. With
+// -artifacts the pictures of what they saw are kept.
+func TestChatPage(t *testing.T) {
+	port := freePort(t)
+	s := newServer(t, fmt.Sprintf("http.listen = [\"127.0.0.1:0\"]\nhttp.tls_listen = [\"127.0.0.1:%s\"]", port))
+	s.add("romeo")
+	s.add("juliet")
+	shots := t.ArtifactDir()
+	cmd := exec.Command("node", "talk.mjs", "https://"+net.JoinHostPort(domain, port)+"/", domain, password, s.keyHash(), shots)
+	cmd.Dir = installWeb(t, "browser")
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.HasSuffix(string(out), "good\n") {
+		t.Errorf("%v\n%s", err, last(out, 4000))
+		for _, who := range []string{"romeo", "juliet"} {
+			stream, _ := os.ReadFile(filepath.Join(shots, who+".xml"))
+			t.Logf("the last that %s's page sent and got:\n%s", who, last(stream, 3000))
+		}
+	}
+}
+
+// freePort is a port for a server whose pages have to know it.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+// keyHash is what a browser knows this server's certificate by.
+func (s *server) keyHash() string {
+	s.t.Helper()
+	text, err := os.ReadFile(s.certificate())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	block, _ := pem.Decode(text)
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	sum := sha256.Sum256(c.RawSubjectPublicKeyInfo)
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
