@@ -10,10 +10,12 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// wipe is an owner's rows up to a sequence number, to be overwritten.
+// wipe is an owner's rows up to a sequence number, or just that one, to be
+// overwritten.
 type wipe struct {
 	owner string
 	upTo  uint64
+	one   bool
 }
 
 // Erase makes an end of all that owner has in the archive. Readers do not see it
@@ -40,7 +42,7 @@ func (a *Archive) Erase(tx *Tx, owner string) error {
 	if err != nil {
 		return err
 	}
-	tx.archive.wipe = append(tx.archive.wipe, wipe{owner, upTo})
+	tx.archive.wipe = append(tx.archive.wipe, wipe{owner: owner, upTo: upTo})
 	return tx.put(b, []byte(owner), binary.BigEndian.AppendUint64(nil, upTo))
 }
 
@@ -69,13 +71,16 @@ func (a *Archive) erasedUpTo(tx *Tx, owner string) uint64 {
 
 // resumeErasing goes on with what a crash or a shutdown has interrupted.
 func (a *Archive) resumeErasing(tx *bolt.Tx) error {
+	if err := a.resumeBlanking(tx); err != nil {
+		return err
+	}
 	b := tx.Bucket(erasedBucket)
 	if b == nil {
 		return nil
 	}
 	return b.ForEach(func(owner, v []byte) error {
 		if len(v) == 8 {
-			a.overwrite(wipe{string(owner), binary.BigEndian.Uint64(v)})
+			a.overwrite(wipe{owner: string(owner), upTo: binary.BigEndian.Uint64(v)})
 		}
 		return nil
 	})
@@ -84,21 +89,28 @@ func (a *Archive) resumeErasing(tx *bolt.Tx) error {
 // overwrite has w done in the background, and then forgotten.
 func (a *Archive) overwrite(w wipe) {
 	a.jobs.add(func() {
-		if err := a.wipe(w); errors.Is(err, ErrClosed) {
+		fn, done := a.wipe, a.erased
+		if w.one {
+			fn, done = a.blank, a.blanked
+		}
+		if err := fn(w); errors.Is(err, ErrClosed) {
 			return // Open finds it again
 		} else if err != nil {
 			a.store.opt.Logger.Error("store: erased rows of the archive could not be overwritten, it is tried again at the next start", "error", err)
 			return
 		}
 		a.stats.erased.Add(1)
-		a.store.Update(func(tx *Tx) error {
-			b := tx.bucket(erasedBucket)
-			if b == nil || a.erasedUpTo(tx, w.owner) != w.upTo {
-				return nil
-			}
-			return tx.delete(b, []byte(w.owner))
-		}, func(error) {}) // what fails is done again at the next Open
+		a.store.Update(func(tx *Tx) error { return done(tx, w) }, func(error) {}) // what fails is done again at the next Open
 	})
+}
+
+// erased forgets that there is something to be overwritten.
+func (a *Archive) erased(tx *Tx, w wipe) error {
+	b := tx.bucket(erasedBucket)
+	if b == nil || a.erasedUpTo(tx, w.owner) != w.upTo {
+		return nil
+	}
+	return tx.delete(b, []byte(w.owner))
 }
 
 // wipe overwrites rows, then what the indexes say about them.

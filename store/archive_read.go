@@ -176,8 +176,8 @@ func (r *Reader) Tagged(tag uint32, i, j int, fn func(i int) bool) {
 	}
 }
 
-// Value returns row i, borrowed until the next call. It is nil if the row is
-// being wiped right now. The error is ErrDamaged where the log is not what was
+// Value returns row i, borrowed until the next call. It is nil if the row has
+// been blanked, or is being wiped right now. The error is ErrDamaged where the log is not what was
 // written.
 func (r *Reader) Value(i int) ([]byte, error) {
 	s := r.span(i)
@@ -194,7 +194,7 @@ func (r *Reader) Value(i int) ([]byte, error) {
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("store: read %s: byte %d: %w", s.m.f.Name(), e.off, err)
-	case len(w.owner) == 0:
+	case len(w.owner) == 0, w.packed[0] == packedBlank && string(w.owner) == r.owner && w.seq == e.seq:
 		return nil, nil
 	case string(w.owner) != r.owner || w.seq != e.seq:
 		return nil, fmt.Errorf("store: read %w", wrongRow(s.m.f.Name(), e))

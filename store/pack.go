@@ -10,6 +10,7 @@ import (
 const (
 	packedPlain = 0
 	packedS2    = 1
+	packedBlank = 2 // of a row of the archive: there is no value any more
 )
 
 // packMin is the length from which s2 pays: shorter stanzas hardly shrink.
