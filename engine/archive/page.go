@@ -28,7 +28,8 @@ type Page struct {
 	// Tag, if not nil, returns what the messages with somebody are tagged with, or
 	// false if that does not say it. Else it is the bare JID.
 	Tag func(with jid.JID) (tag uint32, ok bool)
-	// Edit, if not nil, returns what is shown of a message, b, or nil for nothing.
+	// Edit, if not nil, returns what is shown of a message, nil for nothing. b is nil
+	// if it has been blanked.
 	Edit func(tx *store.Tx, seq uint64, b []byte) []byte
 
 	tx     *store.Tx
@@ -141,7 +142,7 @@ func (p *Page) take(i int, err *error) bool {
 		*err = e
 		return false
 	}
-	if v != nil && p.Edit != nil {
+	if p.Edit != nil {
 		seq, _ := p.r.At(i)
 		v = p.Edit(p.tx, seq, v)
 	}

@@ -165,7 +165,7 @@ func (r *room) restrict(p *archive.Page, seesAll bool) {
 		if t := tombstones.Get(tx, name, seqKey(seq)); t != nil {
 			b = t
 		}
-		if !seesAll {
+		if b != nil && !seesAll {
 			b = anonymous(b)
 		}
 		return b

@@ -20,7 +20,7 @@ const serviceName = "Rooms"
 var serviceFeatures = []string{infoSpace, itemsSpace, mucSpace, stableSpace, occupantSpace, pingSpace, rsm.Space, archive.StanzaID}
 
 // roomFeatures is what every room can do (§6.4).
-var roomFeatures = []string{infoSpace, itemsSpace, mucSpace, stableSpace, selfPing, occupantSpace, archive.StanzaID, mucSpace + "#request"}
+var roomFeatures = []string{infoSpace, itemsSpace, mucSpace, stableSpace, selfPing, occupantSpace, archive.StanzaID, mucSpace + "#request", retractSpace, moderateSpace}
 
 // handleService answers for the service itself.
 func (f *service) handleService(c *feature.Ctx, s *stanza.Stanza) {

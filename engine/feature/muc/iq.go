@@ -34,6 +34,8 @@ func (r *room) handleIQ(c *feature.Ctx, s *stanza.Stanza) {
 		r.tellInfo(c, s)
 	case pl.Is("query", itemsSpace) && !set:
 		r.tellItems(c, s)
+	case pl.Is("moderate", moderateSpace) && set:
+		r.moderate(c, s)
 	case string(pl.Space()) == archive.Space:
 		r.archiveIQ(c, s)
 	case pl.Is("ping", pingSpace) && !set:

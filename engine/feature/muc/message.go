@@ -64,6 +64,7 @@ func (r *room) groupchat(c *feature.Ctx, s *stanza.Stanza) {
 		b := r.reflect(c.Scratch(), s, st.occupant, r.keeper().name(r.jid.String(), seq))
 		r.say(c, b, seq, st, archive.Lasts(s), body)
 		c.Keep(b)
+		r.retracts(s, st)
 	}
 }
 

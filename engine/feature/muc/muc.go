@@ -53,7 +53,7 @@ func New(domains []string, cfg *config.Rooms, loops int) feature.Feature {
 		f.loops[i] = make(map[string]*room)
 	}
 	declared := feature.Feature{
-		Name: "muc", Spec: "XEP-0045, XEP-0249, XEP-0313, XEP-0359, XEP-0410, XEP-0421",
+		Name: "muc", Spec: "XEP-0045, XEP-0249, XEP-0313, XEP-0359, XEP-0410, XEP-0421, XEP-0424, XEP-0425",
 		Start: func(e *feature.Env) { f.keepers[e.Shard()] = newKeeper(f, e) },
 		Thaw:  f.thaw,
 	}

@@ -198,6 +198,8 @@ func (r *room) forged(ch xml.Elem) bool {
 	switch string(ch.Space()) {
 	case mucSpace, userSpace, occupantSpace:
 		return true
+	case retractSpace: // only the room says what moderators do (XEP-0425 §5)
+		return ch.Child("moderated", moderateSpace).OK()
 	case stanzaIDSpace:
 		return string(ch.Local()) == "stanza-id" && r.isMine(ch.Attr("by"))
 	case delaySpace:
