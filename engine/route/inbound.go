@@ -128,8 +128,12 @@ func find(a *account.Account, to jid.JID) *account.Session {
 
 // Write writes s to a session of c's loop.
 func Write(c *feature.Ctx, to *account.Session, s *stanza.Stanza) {
-	b := s.Append(c.Scratch())
-	to.Sink.Write(b)
-	c.Keep(b)
+	if b := s.Ready(); b != nil {
+		to.Sink.Write(b)
+	} else {
+		b = s.Append(c.Scratch())
+		to.Sink.Write(b)
+		c.Keep(b)
+	}
 	delivered.Add(c.Shard(), int(s.Kind)-1, 1)
 }

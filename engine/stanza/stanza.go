@@ -224,7 +224,7 @@ func (s *Stanza) Append(dst []byte) []byte { return s.AppendIn(dst, Client) }
 // AppendIn is Append where the default namespace is space: not Client where the
 // stanza is forwarded inside another one.
 func (s *Stanza) AppendIn(dst []byte, space string) []byte {
-	if s.relayed && s.Strip == nil && len(s.Tail) == 0 && space == Client && s.From == s.sentFrom && s.To == s.sentTo {
+	if space == Client && s.unchanged() {
 		return append(dst, s.Elem.Raw()...)
 	}
 	ed := xml.Edit{Skip: s.Strip, Tail: s.Tail, Fresh: true}
@@ -239,6 +239,20 @@ func (s *Stanza) AppendIn(dst []byte, space string) []byte {
 		ed.To, ed.Fresh = bytesOf(s.To.String()), false
 	}
 	return s.Elem.AppendEdited(dst, space, &ed)
+}
+
+// Ready returns what Append would append if that is there already, borrowed like
+// Elem, else nil.
+func (s *Stanza) Ready() []byte {
+	if s.unchanged() {
+		return s.Elem.Raw()
+	}
+	return nil
+}
+
+// unchanged reports that Elem is s as it is written.
+func (s *Stanza) unchanged() bool {
+	return s.relayed && s.Strip == nil && len(s.Tail) == 0 && s.From == s.sentFrom && s.To == s.sentTo
 }
 
 // had tells which attributes Elem has: a To that is written as it is prepared,
