@@ -280,7 +280,7 @@ func TestQuotas(t *testing.T) {
 		c.Upload.MaxSize, c.Upload.PerDay, c.Upload.FilesPerDay, c.Upload.PerUser = 100, 150, 3, 200
 		c.Upload.Retention = config.Duration(10 * 24 * time.Hour)
 	})
-	first := k.Now()
+	first, before := k.Now(), refused.Value(byQuota)
 	tomorrow := time.Unix((int64(1e9)/86400+1)*86400, 0)
 	for i, row := range []struct {
 		wait  time.Duration
@@ -312,6 +312,9 @@ func TestQuotas(t *testing.T) {
 		}
 	}
 	k.has(5, 200)
+	if n := refused.Value(byQuota) - before; n != 3 {
+		t.Errorf("%d refusals are counted, want 3", n)
+	}
 	if _, err := k.request(Request{Owner: "juliet@test", Name: "a", Size: 100}); err != nil {
 		t.Errorf("another account: %v", err)
 	}
@@ -374,7 +377,7 @@ func TestAccountGoes(t *testing.T) {
 		id, waits := k.put("hello"), k.promise(3)
 		u := k.begin(waits)
 		var ids []ID
-		_ = k.store.View(func(tx *store.Tx) error { ids = IDs(tx, "romeo@test"); return nil })
+		_ = k.store.View(func(tx *store.Tx) error { ids = IDs(tx, "romeo@test", 100); return nil })
 		if err := k.store.UpdateWait(func(tx *store.Tx) error { return k.store.RemoveOwner(tx, "romeo@test") }); err != nil {
 			t.Fatal(err)
 		}
@@ -415,6 +418,10 @@ func TestOperatorSeesAndRemoves(t *testing.T) {
 			t.Errorf("%+v: got %v, %v", row, got, err)
 		}
 	}
+	for range 2 * batch { // more than one update removes
+		k.promise(2)
+	}
+	romeo.Files, romeo.Bytes = romeo.Files+2*batch, romeo.Bytes+4*batch
 	if was, err := k.RemoveAll("romeo@test"); err != nil || was != romeo {
 		t.Errorf("removed %v, %v", was, err)
 	}

@@ -72,6 +72,27 @@ func FuzzSafeName(f *testing.F) {
 	})
 }
 
+// What becomes of a media type can stand in a header, and is read as itself.
+func FuzzSafeType(f *testing.F) {
+	for _, s := range []string{"image/jpeg", "text/plain; charset=\"a b\"", "a/b; c*=utf-8''%e4", "a/b\r\nc: d"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		kind, ok := SafeType(text)
+		if !ok {
+			return
+		}
+		for _, c := range []byte(kind) {
+			if c < ' ' || c > '~' {
+				t.Errorf("%q becomes %q", text, kind)
+			}
+		}
+		if again, ok := SafeType(kind); !ok || again != kind {
+			t.Errorf("%q becomes %q, and that %q", text, kind, again)
+		}
+	})
+}
+
 // What ParseID reads is what String writes.
 func FuzzParseID(f *testing.F) {
 	f.Add(ID{}.String())

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"meerkat/store"
@@ -36,33 +37,47 @@ func (d *Depot) List(prefix, after string, n int) (list []Owner, err error) {
 	return list, err
 }
 
+// batch is how many rows one update removes, so that others need not wait.
+const batch = 250
+
 // RemoveAll removes all files of an account, and returns what they were. It
 // waits for the disk.
 func (d *Depot) RemoveAll(owner string) (was Owner, err error) {
-	var ids []ID
-	err = d.store.UpdateWait(func(tx *store.Tx) error {
-		u, err := readUsage(tx, owner)
-		if err != nil {
-			return err
-		}
-		was, ids = Owner{owner, u.files, u.bytes}, IDs(tx, owner)
-		for _, id := range ids {
-			if err := remove(tx, owner, id); err != nil {
+	was.JID = owner
+	for {
+		var ids []ID
+		var u [2]usage // before and after
+		err = d.store.UpdateWait(func(tx *store.Tx) (err error) {
+			if u[0], err = readUsage(tx, owner); err != nil {
 				return err
 			}
+			ids = IDs(tx, owner, batch)
+			for _, id := range ids {
+				if err := remove(tx, owner, id); err != nil {
+					return err
+				}
+			}
+			u[1], err = readUsage(tx, owner)
+			return err
+		})
+		if err != nil || len(ids) == 0 {
+			return was, err
 		}
-		return nil
-	})
-	if err != nil {
-		return was, err
+		was.Files += u[0].files - u[1].files
+		was.Bytes += u[0].bytes - u[1].bytes
+		removed.Add(offLoop, byOperator, uint64(len(ids)))
+		if err := d.unlink(ids); err != nil {
+			return was, err
+		}
 	}
-	removed.Add(offLoop, byOperator, uint64(len(ids)))
-	return was, d.unlink(ids)
 }
 
-// IDs returns all files of an account.
-func IDs(tx *store.Tx, owner string) (ids []ID) {
+// IDs returns up to n files of an account, the oldest.
+func IDs(tx *store.Tx, owner string, n int) (ids []ID) {
 	_ = rows.Each(tx, owner, func(key string, _ []byte) error {
+		if len(ids) == n {
+			return store.ErrStop
+		}
 		if len(key) == len(ID{}) {
 			ids = append(ids, ID([]byte(key)))
 		}
@@ -74,20 +89,23 @@ func IDs(tx *store.Tx, owner string) (ids []ID) {
 // Disown removes files of an account that has been removed. It waits for the
 // disk. What it does not come to, the sweep does.
 func (d *Depot) Disown(ids []ID) {
-	err := d.store.UpdateWait(func(tx *store.Tx) error {
-		for _, id := range ids {
-			if owner, _, err := find(tx, id); owner != "" || err != nil {
-				continue
+	for part := range slices.Chunk(ids, batch) {
+		err := d.store.UpdateWait(func(tx *store.Tx) error {
+			for _, id := range part {
+				if owner, _, err := find(tx, id); owner != "" || err != nil {
+					continue
+				}
+				if err := owners.Delete(tx, id.String()); err != nil {
+					return err
+				}
 			}
-			if err := owners.Delete(tx, id.String()); err != nil {
-				return err
-			}
+			return nil
+		})
+		if err = errors.Join(err, d.unlink(part)); err != nil {
+			d.log.Warn("files of a removed account are left; they are removed later", "err", err)
+			return
 		}
-		return nil
-	})
-	removed.Add(offLoop, byAccount, uint64(len(ids)))
-	if err = errors.Join(err, d.unlink(ids)); err != nil {
-		d.log.Warn("files of a removed account are left; they are removed later", "err", err)
+		removed.Add(offLoop, byAccount, uint64(len(part)))
 	}
 }
 

@@ -71,16 +71,21 @@ func New(cfg *config.Config, d *depot.Depot) feature.Feature {
 	return declared
 }
 
+// goAtOnce is how many files of an account go from the disk right with it. Nobody
+// gets at the others any more, and they go by and by.
+const goAtOnce = 1000
+
 // removed lets the files of a removed account go.
 func (f *service) removed(c *feature.Ctx) func() {
 	var ids []depot.ID
-	c.View(func(tx *store.Tx) { ids = depot.IDs(tx, c.Owner.String()) })
+	c.View(func(tx *store.Tx) { ids = depot.IDs(tx, c.Owner.String(), goAtOnce) })
 	if len(ids) == 0 {
 		return nil
 	}
+	e := c.Env
 	return func() {
-		// What does not fit into the queue is swept up later.
-		c.Loop.Work(func() { f.depot.Disown(ids) }, nil)
+		// What the queue does not take is swept up later.
+		e.Loop.Work(func() { f.depot.Disown(ids) }, nil)
 	}
 }
 
