@@ -32,6 +32,11 @@ func (h *Host) mayRead(tx *store.Tx, owner string, n *Node, who jid.JID, subscri
 	return errClosed
 }
 
+// MayRead reports whether who may see what is in the node.
+func (h *Host) MayRead(tx *store.Tx, owner string, n *Node, who jid.JID) bool {
+	return h.mayRead(tx, owner, n, who, false) == nil
+}
+
 // sharedWith judges by the owner's roster.
 func (n *Node) sharedWith(tx *store.Tx, owner string, who jid.JID) error {
 	it, ok := roster.Load(tx, owner).Find(who.BareString())

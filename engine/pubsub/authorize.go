@@ -57,7 +57,7 @@ func (h *Host) decide(e *feature.Env, r request, who jid.JID, allow bool) {
 		if State(subscriptions.of(tx, r.owner, n.Name, who.String())) != Pending {
 			return errNotSubscribed
 		}
-		return subscriptions.put(tx, r.owner, n.Name, who.String(), byte(state))
+		return n.setState(tx, r.owner, who.String(), state)
 	}, func(err error) {
 		if err == nil {
 			h.tellSubscriber(e, r.owner, n, who, state)

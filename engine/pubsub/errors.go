@@ -70,7 +70,11 @@ func refuse(c *feature.Ctx, q *stanza.Stanza, err error) {
 		c.FailWith(q, e.Condition, e.specific())
 		return
 	}
-	c.Fail(q, feature.Condition(err), "")
+	cond := feature.Condition(err)
+	if cond == stanza.InternalServerError {
+		c.Log.Error("a request about nodes could not be carried out", "owner", c.Owner.String(), "err", err)
+	}
+	c.Fail(q, cond, "")
 }
 
 // refuseLater is refuse for a request that waited.

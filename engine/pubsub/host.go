@@ -47,6 +47,9 @@ type Limits struct {
 // Watcher hears of what clients change at nodes of accounts that have this name.
 type Watcher struct {
 	Node string
+	// Config, if not nil, is how such a node is set up that nobody has set up
+	// otherwise.
+	Config *Config
 	// Changed runs in the transaction of the change and may write, or refuse it
 	// with an error. after, if not nil, runs on the owner's loop once it is stored.
 	// See package store for what fn of an Update may do.
@@ -59,6 +62,7 @@ type Change struct {
 	Published []Item   // in order
 	Retracted []string // their ids
 	Emptied   bool     // all items are gone, with or without the node
+	Set       bool     // the node is set up otherwise
 }
 
 // Watch adds a Watcher. It is called before the server runs.
@@ -67,6 +71,16 @@ func (h *Host) Watch(w Watcher) {
 		h.watchers = make(map[string][]Watcher)
 	}
 	h.watchers[w.Node] = append(h.watchers[w.Node], w)
+}
+
+// config returns how a node of that name is set up if nobody says otherwise.
+func (h *Host) config(node string) Config {
+	for _, w := range h.watchers[node] {
+		if w.Config != nil {
+			return *w.Config
+		}
+	}
+	return h.Default
 }
 
 // most is how many items a node keeps.

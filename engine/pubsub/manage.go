@@ -34,7 +34,7 @@ func (h *Host) createNode(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) {
 		if err == nil && n != nil {
 			err = errExists
 		}
-		cfg := ch.apply(h.Default, r.lim.Items)
+		cfg := ch.apply(h.config(r.node), r.lim.Items)
 		if err == nil {
 			err = h.serves(&cfg)
 		}
@@ -140,7 +140,10 @@ func (h *Host) setConfig(tx *store.Tx, r *request, ch *change) (res result, err 
 	if n.NotifyConfig {
 		res.events = []*Event{{host: h, owner: r.owner, node: n, set: true}}
 	}
-	return res, n.put(tx, r.owner)
+	if err := n.put(tx, r.owner); err != nil {
+		return res, err
+	}
+	return res, h.changed(tx, r.owner, Change{Node: n.Name, Set: true}, &res)
 }
 
 // deleteNode is XEP-0060 §8.4.

@@ -35,6 +35,7 @@ type Node struct {
 	last  uint64 // number of the newest item there is; 0: none
 	count uint64 // items
 	bytes uint64 // of all of them
+	subs  uint64 // subscriptions, pending ones included
 }
 
 // Count returns how many items the node has.
@@ -52,7 +53,7 @@ func (n *Node) append(b []byte) []byte {
 			bits |= 1 << i
 		}
 	}
-	for _, v := range []uint64{bits, uint64(n.Created), n.seq, n.last, n.count, n.bytes, uint64(n.MaxItems + 1), uint64(n.MaxPayload), uint64(len(n.Groups))} {
+	for _, v := range []uint64{bits, uint64(n.Created), n.seq, n.last, n.count, n.bytes, n.subs, uint64(n.MaxItems + 1), uint64(n.MaxPayload), uint64(len(n.Groups))} {
 		b = binary.AppendUvarint(b, v)
 	}
 	for _, s := range append([]string{n.Title, n.Description, n.Language, n.Type}, n.Groups...) {
@@ -75,7 +76,7 @@ func parseNode(name string, v []byte) (n *Node, err error) {
 	r := reader{b: v[4:]}
 	bits := r.number()
 	n.Created = int64(r.number())
-	n.seq, n.last, n.count, n.bytes = r.number(), r.number(), r.number(), r.number()
+	n.seq, n.last, n.count, n.bytes, n.subs = r.number(), r.number(), r.number(), r.number(), r.number()
 	n.MaxItems, n.MaxPayload = int(r.number())-1, int(r.number())
 	groups := r.number()
 	n.Title, n.Description, n.Language, n.Type = r.text(), r.text(), r.text(), r.text()

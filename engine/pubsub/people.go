@@ -96,7 +96,7 @@ func (h *Host) affiliate(tx *store.Tx, r *request, n *Node, p person) error {
 			if bareOf(who) != p.who.BareString() {
 				continue
 			}
-			if err := subscriptions.put(tx, r.owner, n.Name, who, 0); err != nil {
+			if err := n.setState(tx, r.owner, who, Unsubscribed); err != nil {
 				return err
 			}
 		}
@@ -119,7 +119,6 @@ func (h *Host) stillOwned(tx *store.Tx, r *request, n *Node) error {
 	case owners == 0 && !h.Personal:
 		return errConfig
 	case r.lim.Subscribers > 0 && all > r.lim.Subscribers:
-		full.Add(0, fullSubscribers, 1)
 		return errFull
 	}
 	return nil
@@ -139,16 +138,15 @@ func (h *Host) setSubscriptions(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) {
 			return res, err
 		}
 		for _, p := range list {
-			before := subscriptions.of(tx, r.owner, n.Name, p.who.String())
-			if before == p.v {
+			if subscriptions.of(tx, r.owner, n.Name, p.who.String()) == p.v {
 				continue
 			}
-			if err := subscriptions.put(tx, r.owner, n.Name, p.who.String(), p.v); err != nil {
+			if err := n.setState(tx, r.owner, p.who.String(), State(p.v)); err != nil {
 				return res, err
 			}
 			res.after = append(res.after, func(e *feature.Env) { h.tellSubscriber(e, r.owner, n, p.who, State(p.v)) })
 		}
-		if lim := r.lim.Subscribers; lim > 0 && len(subscriptions.list(tx, r.owner, n.Name)) > lim {
+		if lim := r.lim.Subscribers; lim > 0 && n.subs > uint64(lim) {
 			return res, limitError(fullSubscribers)
 		}
 		return res, nil

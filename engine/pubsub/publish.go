@@ -96,7 +96,7 @@ func (h *Host) forPublishing(tx *store.Tx, r *request, options *change, now time
 		if options.unknown {
 			return nil, errPrecondition
 		}
-		return h.create(tx, r.lim, r.owner, r.node, options.apply(h.Default, r.lim.Items), r.who, now)
+		return h.create(tx, r.lim, r.owner, r.node, options.apply(h.config(r.node), r.lim.Items), r.who, now)
 	}
 	if err != nil {
 		return nil, err

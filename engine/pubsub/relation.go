@@ -105,6 +105,24 @@ const (
 
 var stateNames = []string{"none", "pending", "subscribed"}
 
+// setState makes who's subscription to n what s is, and stores n, which counts
+// them.
+func (n *Node) setState(tx *store.Tx, owner, who string, s State) error {
+	before := State(subscriptions.of(tx, owner, n.Name, who))
+	switch {
+	case before == s:
+		return nil
+	case before == Unsubscribed:
+		n.subs++
+	case s == Unsubscribed:
+		n.subs--
+	}
+	if err := subscriptions.put(tx, owner, n.Name, who, byte(s)); err != nil {
+		return err
+	}
+	return n.put(tx, owner)
+}
+
 // affiliation returns what who is to the node. The account is the owner of all
 // its nodes.
 func (h *Host) affiliation(tx *store.Tx, owner string, n *Node, who jid.JID) Affiliation {

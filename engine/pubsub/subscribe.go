@@ -45,10 +45,10 @@ func (h *Host) subscribeTo(tx *store.Tx, r *request, who jid.JID) (res result, e
 		if n.Access == Authorize && h.affiliation(tx, r.owner, n, r.who) == None {
 			state = Pending
 		}
-		if lim := r.lim.Subscribers; lim > 0 && len(subscriptions.list(tx, r.owner, n.Name)) >= lim {
+		if lim := r.lim.Subscribers; lim > 0 && n.subs >= uint64(lim) {
 			return res, limitError(fullSubscribers)
 		}
-		err = subscriptions.put(tx, r.owner, n.Name, who.String(), byte(state))
+		err = n.setState(tx, r.owner, who.String(), state)
 	}
 	res.answer = pubsub(Space, func(b *xml.Builder) { buildSubscription(b, n.Name, who.String(), state) })
 	if before == Unsubscribed {
@@ -98,7 +98,7 @@ func (h *Host) unsubscribe(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) {
 		if n.NotifySub {
 			res.after = append(res.after, func(e *feature.Env) { h.subscribedNow(e, r.owner, n, who, Unsubscribed) })
 		}
-		return res, subscriptions.put(tx, r.owner, n.Name, who.String(), 0)
+		return res, n.setState(tx, r.owner, who.String(), Unsubscribed)
 	})
 }
 

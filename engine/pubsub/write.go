@@ -100,12 +100,13 @@ func (n *Node) check(it *Item, lim Limits) error {
 }
 
 // Publish publishes an item as the server, at a node of an account that is made
-// with cfg, nil for the default, if it is not there.
+// with cfg, nil for the default of its name, if it is not there.
 func (h *Host) Publish(tx *store.Tx, lim Limits, owner, node string, it Item, cfg *Config) (*Event, error) {
 	n, err := Find(tx, owner, node)
 	if err == nil && n == nil {
 		if cfg == nil {
-			cfg = &h.Default
+			d := h.config(node)
+			cfg = &d
 		}
 		n, err = h.create(tx, lim, owner, node, *cfg, jid.JID{}, it.Time)
 	}
@@ -143,3 +144,17 @@ func (h *Host) Retract(tx *store.Tx, owner, node, id string) (*Event, error) {
 	}
 	return &Event{host: h, owner: owner, node: n, retracted: []string{id}}, nil
 }
+
+// Restrict makes the access model of a node Whitelist, if there is one.
+func (h *Host) Restrict(tx *store.Tx, owner, node string) error {
+	n, err := Find(tx, owner, node)
+	if err != nil || n == nil || n.Access == Whitelist {
+		return err
+	}
+	n.Access = Whitelist
+	return n.put(tx, owner)
+}
+
+// Refusal returns what a client hears of an error of Publish or Retract, and
+// counts it.
+func Refusal(shard int, err error) error { return asError(shard, err) }
