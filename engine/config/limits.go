@@ -49,6 +49,7 @@ type Limits struct {
 	Blocklist       int      `toml:"blocklist" default:"1000" min:"1" max:"100000" zero:"no limit" reload:"live" doc:"Addresses that one account may block, and rules in one of its privacy lists."`
 	PrivateBytes    Size     `toml:"private_bytes" default:"1MB" min:"1kB" max:"1GB" zero:"no limit" reload:"live" doc:"Bytes of private XML that the clients of one account may keep (XEP-0049)."`
 	VCardBytes      Size     `toml:"vcard_bytes" default:"256kB" min:"1kB" max:"16MB" zero:"no limit" reload:"live" doc:"Bytes of one card, picture included (XEP-0054)."`
+	AvatarBytes     Size     `toml:"avatar_bytes" default:"180kB" min:"1kB" max:"12MB" zero:"no limit" reload:"live" doc:"Bytes of a picture of a user, not encoded (XEP-0084, XEP-0153). In a card or a node it takes a third more: see vcard_bytes and pep_item_bytes."`
 	RosterItems     int      `toml:"roster_items" default:"2000" min:"1" max:"10000000" zero:"no limit" reload:"live" doc:"Contacts in one roster."`
 	Capabilities    int      `toml:"capabilities" default:"5000" min:"10" max:"1000000" reload:"live" doc:"Sets of capabilities of clients that are remembered (XEP-0115), each for all clients alike. A client whose set is not known is asked once it is available."`
 	PEPNodes        int      `toml:"pep_nodes" default:"500" min:"1" max:"100000" zero:"no limit" reload:"live" doc:"Nodes for personal events that one account may have (XEP-0163)."`
