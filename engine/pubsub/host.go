@@ -59,6 +59,7 @@ type Watcher struct {
 // Change is what clients have changed.
 type Change struct {
 	Node      string
+	Config    *config.Config // of the time of the request
 	Published []Item   // in order
 	Retracted []string // their ids
 	Emptied   bool     // all items are gone, with or without the node

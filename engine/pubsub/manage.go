@@ -143,7 +143,7 @@ func (h *Host) setConfig(tx *store.Tx, r *request, ch *change) (res result, err 
 	if err := n.put(tx, r.owner); err != nil {
 		return res, err
 	}
-	return res, h.changed(tx, r.owner, Change{Node: n.Name, Set: true}, &res)
+	return res, h.changed(tx, r, Change{Node: n.Name, Set: true}, &res)
 }
 
 // deleteNode is XEP-0060 §8.4.
@@ -165,7 +165,7 @@ func (h *Host) deleteNode(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) {
 		if err := n.remove(tx, r.owner); err != nil {
 			return res, err
 		}
-		return res, h.changed(tx, r.owner, Change{Node: n.Name, Emptied: true}, &res)
+		return res, h.changed(tx, &r, Change{Node: n.Name, Emptied: true}, &res)
 	})
 }
 
@@ -184,6 +184,6 @@ func (h *Host) purge(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) {
 			return res, err
 		}
 		res.events = []*Event{{host: h, owner: r.owner, node: n, purged: true}}
-		return res, h.changed(tx, r.owner, Change{Node: n.Name, Emptied: true}, &res)
+		return res, h.changed(tx, &r, Change{Node: n.Name, Emptied: true}, &res)
 	})
 }

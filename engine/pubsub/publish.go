@@ -86,7 +86,7 @@ func (h *Host) publishItems(tx *store.Tx, r *request, list []Item, options *chan
 		b.End()
 	})
 	res.events = []*Event{{host: h, owner: r.owner, node: n, items: list}}
-	return res, h.changed(tx, r.owner, Change{Node: n.Name, Published: list}, &res)
+	return res, h.changed(tx, r, Change{Node: n.Name, Published: list}, &res)
 }
 
 // forPublishing returns the node that r may publish at, made if need be.
@@ -183,7 +183,7 @@ func (h *Host) retractItems(tx *store.Tx, r *request, ids []string, notify bool)
 	if notify || n.NotifyRetract {
 		res.events = []*Event{{host: h, owner: r.owner, node: n, retracted: ids}}
 	}
-	return res, h.changed(tx, r.owner, Change{Node: n.Name, Retracted: ids}, &res)
+	return res, h.changed(tx, r, Change{Node: n.Name, Retracted: ids}, &res)
 }
 
 // publishedBy reports whether who has published the item, or there is none.

@@ -1,6 +1,7 @@
 package pubsub
 
 import (
+	"meerkat/engine/config"
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
 	"meerkat/engine/stanza"
@@ -144,12 +145,13 @@ func (h *Host) update(c *feature.Ctx, q *stanza.Stanza, fn func(tx *store.Tx) (r
 }
 
 // changed lets the watchers hear of what a client has changed.
-func (h *Host) changed(tx *store.Tx, owner string, ch Change, r *result) error {
+func (h *Host) changed(tx *store.Tx, q *request, ch Change, r *result) error {
 	if !h.Personal {
 		return nil
 	}
+	ch.Config = q.cfg
 	for _, w := range h.watchers[ch.Node] {
-		after, err := w.Changed(tx, owner, ch)
+		after, err := w.Changed(tx, q.owner, ch)
 		if err != nil {
 			return err
 		}
@@ -166,10 +168,11 @@ type request struct {
 	who   jid.JID
 	node  string
 	lim   Limits
+	cfg   *config.Config
 }
 
 func (h *Host) request(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) request {
-	return request{c.Owner.Clone().String(), q.From.Clone(), string(e.Attr("node")), h.Limits(c.Config)}
+	return request{c.Owner.Clone().String(), q.From.Clone(), string(e.Attr("node")), h.Limits(c.Config), c.Config}
 }
 
 // pubsub wraps what build builds into the element that answers have.
