@@ -275,7 +275,7 @@ func TestUploadMemory(t *testing.T) {
 	}
 	done := make(chan struct{})
 	go func() { all.Wait(); close(done) }()
-	peak, together := before, 0
+	peak, together, slowest := before, 0, time.Duration(0)
 	for over := false; !over; {
 		select {
 		case <-done:
@@ -283,15 +283,30 @@ func TestUploadMemory(t *testing.T) {
 		case <-time.After(10 * time.Millisecond):
 			peak = max(peak, s.memory(t))
 			together = max(together, len(s.files(t, "tmp/*")))
+			slowest = max(slowest, c.ping(t))
 		}
 	}
-	t.Logf("%d uploads of %d bytes in %v, %d of them at once: memory went from %d to %d MiB", uploads, size, time.Since(began).Round(time.Millisecond), together, before>>20, peak>>20)
+	t.Logf("%d uploads of %d bytes in %v, %d of them at once: memory went from %d to %d MiB, a ping took %v at most", uploads, size, time.Since(began).Round(time.Millisecond), together, before>>20, peak>>20, slowest)
 	if peak-before > most {
 		t.Errorf("uploads took %d MiB, want at most %d", (peak-before)>>20, most>>20)
+	}
+	if slowest > 5*time.Second { // of which a busy machine may take most
+		t.Errorf("a ping took %v", slowest)
 	}
 	if together < uploads*3/4 {
 		t.Errorf("only %d uploads were at once", together)
 	}
+}
+
+// ping returns how long the server takes to answer.
+func (c *raw) ping(t *testing.T) time.Duration {
+	t.Helper()
+	began := time.Now()
+	if err := c.send("<iq type='get' id='ping' to='%s'><ping xmlns='urn:xmpp:ping'/></iq>", domain); err != nil {
+		t.Fatal(err)
+	}
+	c.until(t, "a pong", func(e *element) bool { return e.ID == "ping" })
+	return time.Since(began)
 }
 
 // memory is what the server's process has of its own: anonymous pages, as the
