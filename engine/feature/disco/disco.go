@@ -175,16 +175,16 @@ func (f *feat) accountInfo(c *feature.Ctx, q *stanza.Stanza) {
 	}
 }
 
-// accountItems lists what a feature has, or nothing.
+// accountItems lists what a feature has, or nothing. Strangers see nothing
+// either, whatever the node and whether there is such an account (XEP-0030 §8).
 func (f *feat) accountItems(c *feature.Ctx, q *stanza.Stanza) {
+	n := string(q.Payload().Attr("node"))
 	switch {
 	case ask(f.accountNodes, c, q):
-	case !trusted(c, q):
-		c.Fail(q, stanza.ServiceUnavailable, "")
-	case len(q.Payload().Attr("node")) > 0:
+	case n != "" && trusted(c, q):
 		c.Fail(q, stanza.ItemNotFound, "")
 	default:
-		c.Result(q, func(b *xml.Builder) { b.Start("query", itemsSpace).End() })
+		c.Result(q, func(b *xml.Builder) { b.Start("query", itemsSpace).OptAttr("node", n).End() })
 	}
 }
 
