@@ -3,6 +3,7 @@
 package clients
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -20,7 +21,7 @@ import (
 // own (playwright-core drives it): contacts, messages, a picture, rooms. With
 // -artifacts the pictures of what they saw are kept.
 func TestChatPage(t *testing.T) {
-	port := freePort(t)
+	port := httpsPort(t)
 	s := newServer(t, fmt.Sprintf("http.listen = [\"127.0.0.1:0\"]\nhttp.tls_listen = [\"127.0.0.1:%s\"]", port))
 	s.add("romeo")
 	s.add("juliet")
@@ -37,18 +38,6 @@ func TestChatPage(t *testing.T) {
 	}
 }
 
-// freePort is a port for a server whose pages have to know it.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
-}
-
 // keyHash is what a browser knows this server's certificate by.
 func (s *server) keyHash() string {
 	s.t.Helper()
@@ -63,4 +52,22 @@ func (s *server) keyHash() string {
 	}
 	sum := sha256.Sum256(c.RawSubjectPublicKeyInfo)
 	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// TestChatPageIsWhatNpmHas makes the page's files anew from their packages.
+func TestChatPageIsWhatNpmHas(t *testing.T) {
+	const dir = "../../web/chat"
+	out := filepath.Join(t.TempDir(), "assets.zip")
+	cmd := exec.Command("go", "run", "./pack", out)
+	cmd.Dir = dir
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, last(text, 2000))
+	}
+	want, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "assets.zip")); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%s/assets.zip has %d bytes, npm makes %d (%v); type: go generate ./engine/web/chat", dir, len(got), len(want), err)
+	}
 }
