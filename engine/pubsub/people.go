@@ -124,7 +124,9 @@ func (h *Host) stillOwned(tx *store.Tx, r *request, n *Node) error {
 	return nil
 }
 
-// setSubscriptions is XEP-0060 §8.8.2. Whom it is about hears of it.
+// setSubscriptions is XEP-0060 §8.8.2. Whom it is about hears of it. An account
+// makes nobody a subscriber who has not asked: its events would reach strangers,
+// a thousand at a time.
 func (h *Host) setSubscriptions(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) {
 	r := h.request(c, q, e)
 	list, err := readPeople(e, "subscription", stateNames)
@@ -138,8 +140,12 @@ func (h *Host) setSubscriptions(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) {
 			return res, err
 		}
 		for _, p := range list {
-			if subscriptions.of(tx, r.owner, n.Name, p.who.String()) == p.v {
+			before := subscriptions.of(tx, r.owner, n.Name, p.who.String())
+			if before == p.v {
 				continue
+			}
+			if before == 0 && h.Personal {
+				return res, errConfig
 			}
 			if err := n.setState(tx, r.owner, p.who.String(), State(p.v)); err != nil {
 				return res, err
