@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -86,6 +87,15 @@ func (h *HTTP) Networks() (list []netip.Prefix, err error) {
 		list = append(list, net.Masked())
 	}
 	return list, nil
+}
+
+// Allows reports whether a web page may use what is at host: one of an origin
+// that is configured, or of the very same host.
+func (h *HTTP) Allows(origin, host string) bool {
+	_, of, _ := strings.Cut(origin, "://")
+	return strings.EqualFold(of, host) || slices.ContainsFunc(h.Origins, func(o string) bool {
+		return o == "*" || strings.EqualFold(strings.TrimSuffix(o, "/"), origin)
+	})
 }
 
 // Base is how the outside reaches the HTTP listener under one of our domains,

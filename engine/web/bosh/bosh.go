@@ -7,8 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -184,7 +182,7 @@ func write(w http.ResponseWriter, a answer) {
 // does. It reports false if the request is dealt with.
 func (s *Server) share(w http.ResponseWriter, r *http.Request) bool {
 	if origin := r.Header.Get("Origin"); origin != "" {
-		if !s.allows(origin, r.Host) {
+		if !s.opt.HTTP.Allows(origin, r.Host) {
 			http.Error(w, "pages of this origin may not connect here (http.origins)", http.StatusForbidden)
 			return false
 		}
@@ -205,11 +203,4 @@ func (s *Server) share(w http.ResponseWriter, r *http.Request) bool {
 		http.Error(w, "this is for BOSH clients (XEP-0206)", http.StatusMethodNotAllowed)
 	}
 	return false
-}
-
-func (s *Server) allows(origin, host string) bool {
-	_, of, _ := strings.Cut(origin, "://")
-	return strings.EqualFold(of, host) || slices.ContainsFunc(s.opt.HTTP.Origins, func(o string) bool {
-		return o == "*" || strings.EqualFold(strings.TrimSuffix(o, "/"), origin)
-	})
 }

@@ -10,7 +10,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -87,7 +86,7 @@ func (h *handler) share(w http.ResponseWriter, r *http.Request) {
 	origin := r.Header.Get("Origin")
 	hd := w.Header()
 	hd.Add("Vary", "Origin")
-	if origin == "" || !h.allows(origin, r.Host) {
+	if origin == "" || !h.http.Allows(origin, r.Host) {
 		return
 	}
 	hd.Set("Access-Control-Allow-Origin", origin)
@@ -95,13 +94,6 @@ func (h *handler) share(w http.ResponseWriter, r *http.Request) {
 	hd.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Range")
 	hd.Set("Access-Control-Expose-Headers", "Accept-Ranges, Content-Range, Content-Disposition, ETag")
 	hd.Set("Access-Control-Max-Age", "86400")
-}
-
-func (h *handler) allows(origin, host string) bool {
-	_, of, _ := strings.Cut(origin, "://")
-	return strings.EqualFold(of, host) || slices.ContainsFunc(h.http.Origins, func(o string) bool {
-		return o == "*" || strings.EqualFold(strings.TrimSuffix(o, "/"), origin)
-	})
 }
 
 // put takes a file for a place.
