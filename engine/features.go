@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"meerkat/engine/account"
@@ -18,6 +19,7 @@ import (
 	"meerkat/engine/feature/entitytime"
 	"meerkat/engine/feature/extdisco"
 	"meerkat/engine/feature/last"
+	"meerkat/engine/feature/invite"
 	"meerkat/engine/feature/limits"
 	"meerkat/engine/feature/mam"
 	"meerkat/engine/feature/muc"
@@ -87,7 +89,8 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	f.list = append(f.list, muc.New(cfg.Domains, &cfg.Rooms, loops))
 	f.list = append(f.list, upload.New(cfg, files))
 	admin, adminCommands := serviceadmin.New(serviceadmin.Options{Loops: loops, LastSeen: last.Seen, Quit: quit})
-	f.list = append(f.list, admin, commands.New(loops, adminCommands...))
+	invited, inviteCommands := invite.New()
+	f.list = append(f.list, admin, invited, commands.New(loops, slices.Concat(adminCommands, inviteCommands)...))
 	f.list = append(f.list, contact.New(&cfg.Contact))
 	nodes, clients := pep.NewHost(loops), caps.NewClients(&flags)
 	nodes.Hides = blocks.HidesEvents
@@ -100,7 +103,7 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	keep.Missed, keep.Left = pusher.Missed, pusher.Left
 	f.list = append(f.list, managed)
 	f.list = append(f.list, disco.New(f.list))
-	f.preAuth = []feature.PreAuth{preReg}
+	f.preAuth = preReg
 	return f
 }
 

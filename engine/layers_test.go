@@ -18,7 +18,7 @@ var layers = [][]string{
 	{"engine/account"},
 	{"engine/feature"},
 	{"engine/form", "engine/rsm", "engine/roster"},
-	{"engine/command", "engine/caps", "engine/pubsub", "engine/archive"},
+	{"engine/command", "engine/invite", "engine/caps", "engine/pubsub", "engine/archive"},
 	{"engine/feature/*"},
 	{"engine/route"},
 	{"engine/stream", "engine/s2s"},

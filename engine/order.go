@@ -2,6 +2,7 @@ package engine
 
 import (
 	"meerkat/engine/feature"
+	"meerkat/engine/feature/invite"
 	"meerkat/engine/feature/last"
 	"meerkat/engine/feature/offline"
 	"meerkat/engine/route"
@@ -60,7 +61,8 @@ func (f *features) presenceOut() []feature.Stage {
 // presenceIn is what presence for one of our accounts passes.
 func (f *features) presenceIn() []feature.Stage {
 	return []feature.Stage{
-		f.pep.PresenceIn, // asks for the events of who may be seen now
+		invite.PresenceIn, // who comes by invitation is asked for nothing more
+		f.pep.PresenceIn,  // asks for the events of who may be seen now
 		f.presence.PresenceIn,
 	}
 }

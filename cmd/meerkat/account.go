@@ -15,9 +15,9 @@ import (
 	"meerkat/store"
 )
 
-const accountUsage = "try: meerkat account add|remove|password|revoke JID, or meerkat account list [PREFIX]"
+const accountUsage = "try: meerkat account add|remove|password|revoke JID, meerkat account list [PREFIX], or meerkat account invite [JID|DOMAIN]"
 
-// account manages accounts: add, remove, list, password, revoke.
+// account manages accounts: add, remove, list, password, revoke, invite.
 func account(t terminal, args []string) error {
 	var s settings
 	f := s.flags("account", t)
@@ -30,7 +30,7 @@ func account(t terminal, args []string) error {
 		return usageError(accountUsage)
 	}
 	verb, rest := rest[0], rest[1:]
-	if wanted := map[string]int{"add": 1, "remove": 1, "password": 1, "revoke": 1, "list": len(rest)}; wanted[verb] != len(rest) || len(rest) > 1 {
+	if wanted := map[string]int{"add": 1, "remove": 1, "password": 1, "revoke": 1, "list": len(rest), "invite": len(rest)}; wanted[verb] != len(rest) || len(rest) > 1 {
 		return usageError(accountUsage)
 	}
 	cfg, path, err := s.load()
@@ -44,6 +44,9 @@ func account(t terminal, args []string) error {
 	}
 	if verb == "list" {
 		return withAccounts(cfg, func(a admin.Accounts) error { return list(t, a, strings.Join(rest, "")) })
+	}
+	if verb == "invite" {
+		return withAccounts(cfg, func(a admin.Accounts) error { return inviteTo(t, a, strings.Join(rest, "")) })
 	}
 	bare, err := accountName(rest[0], cfg, path)
 	if err != nil {
@@ -136,6 +139,23 @@ func done(t terminal, bare, what string, err error) error {
 		return fmt.Errorf("%s: %w", bare, err)
 	}
 	_, err = fmt.Fprintf(t.out, "%s %s\n", bare, what)
+	return err
+}
+
+// inviteTo prints what somebody who is to have an account needs.
+func inviteTo(t terminal, a admin.Accounts, address string) error {
+	l, err := a.Invite(address)
+	switch {
+	case errors.Is(err, auth.ErrExists):
+		return fmt.Errorf("%s exists already; a new password: meerkat account password %s", address, address)
+	case err != nil:
+		return err
+	}
+	link := l.URI
+	if l.Landing != "" {
+		link = l.Landing
+	}
+	_, err = fmt.Fprintf(t.out, "%s\ngood once, until %s\n", link, l.Expires.Local().Format("2006-01-02 15:04"))
 	return err
 }
 

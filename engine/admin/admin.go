@@ -9,6 +9,7 @@
 //	PUT    /v1/accounts/{jid}/password    {"password"}
 //	DELETE /v1/accounts/{jid}/tokens      end the tokens its clients log in by
 //	DELETE /v1/accounts/{jid}
+//	POST   /v1/invitations                {"jid"}: invite.Link
 //	GET    /v1/uploads?prefix&after&limit   UploadPage
 //	DELETE /v1/uploads/{jid}              remove the files of an account: depot.Owner
 //	POST   /v1/gc                         collect garbage, give memory back: Collected
@@ -33,6 +34,7 @@ import (
 	"meerkat/engine/alarm"
 	"meerkat/engine/auth"
 	"meerkat/engine/depot"
+	"meerkat/engine/invite"
 	"meerkat/engine/metric"
 )
 
@@ -57,6 +59,9 @@ type Accounts interface {
 	// List returns up to n accounts that begin with prefix, in order, those after
 	// after only.
 	List(prefix, after string, n int) ([]string, error)
+	// Invite makes an invitation to an account: of that name, or of any at a domain,
+	// or at the first if address is "". It fails with auth.ErrExists.
+	Invite(address string) (invite.Link, error)
 }
 
 // Uploads is what can be done to the files that accounts have uploaded, as
@@ -163,6 +168,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("PUT /v1/accounts/{jid}/password", s.password)
 	mux.HandleFunc("DELETE /v1/accounts/{jid}/tokens", s.revoke)
 	mux.HandleFunc("DELETE /v1/accounts/{jid}", s.remove)
+	mux.HandleFunc("POST /v1/invitations", s.invite)
 	mux.HandleFunc("GET /v1/uploads", s.uploads)
 	mux.HandleFunc("DELETE /v1/uploads/{jid}", s.removeUploads)
 	mux.HandleFunc("POST /v1/gc", s.gc)
@@ -229,6 +235,20 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) {
 func (s *Server) remove(w http.ResponseWriter, r *http.Request) {
 	jid := r.PathValue("jid")
 	s.did(w, http.StatusOK, "removed", jid, s.Accounts.Remove(jid))
+}
+
+func (s *Server) invite(w http.ResponseWriter, r *http.Request) {
+	req, ok := body(w, r)
+	if !ok {
+		return
+	}
+	link, err := s.Accounts.Invite(req.JID)
+	if err != nil {
+		s.did(w, http.StatusOK, "invited", req.JID, err)
+		return
+	}
+	s.Log.Info("account invited", "jid", req.JID, "by", "admin socket") // without the link
+	answer(w, http.StatusCreated, link)
 }
 
 // did logs what an administrator did and answers how it went.

@@ -18,6 +18,7 @@ import (
 
 	"meerkat/engine/auth"
 	"meerkat/engine/depot"
+	"meerkat/engine/invite"
 )
 
 // ErrStopped says that no server runs on a data directory.
@@ -86,6 +87,11 @@ func (c *Client) List(prefix, after string, n int) ([]string, error) {
 	var p Page
 	err := c.do("GET", "/v1/accounts?"+q.Encode(), nil, &p)
 	return p.Accounts, err
+}
+
+// Invite is Accounts'.
+func (c *Client) Invite(address string) (l invite.Link, err error) {
+	return l, c.do("POST", "/v1/invitations", request{JID: address}, &l)
 }
 
 // ListUploads is Uploads'.

@@ -29,6 +29,7 @@ type Config struct {
 	PubSub   PubSub   `toml:"pubsub"`
 	Upload   Upload   `toml:"upload"`
 	Push     Push     `toml:"push"`
+	Invites  Invites  `toml:"invites"`
 	Limits   Limits   `toml:"limits"`
 	Loops    Loops    `toml:"loops"`
 	Metrics  Metrics  `toml:"metrics"`

@@ -26,6 +26,9 @@ type PreAuthCtx struct {
 	Remote netip.Addr   // where the client comes from
 	Secure bool         // TLS is on
 	Stream account.Sink // of the client
+	// Memo is a place for what the client has said that counts until it logs in.
+	// There is one for each stream.
+	Memo *any
 }
 
 // Result answers q with what payload builds; nil means an empty result.

@@ -23,6 +23,7 @@ type login struct {
 	two      *request         // of XEP-0388, whose exchange it is
 	token    *auth.TokenLogin // if the login was by token
 	failures int
+	memo     any     // see feature.PreAuthCtx
 	user     jid.JID // bare, as stored, once authenticated
 
 	id       []byte   // of the request to bind

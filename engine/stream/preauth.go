@@ -30,6 +30,7 @@ func (s *Stream) handlePreAuth(f *feature.PreAuth, e xml.Elem) {
 		Remote: s.w.Remote(),
 		Secure: s.w.Secure(),
 		Stream: s,
+		Memo:   &s.login.memo,
 	}
 	var q stanza.Stanza
 	switch cond := q.Read(e); {

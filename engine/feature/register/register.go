@@ -1,5 +1,5 @@
 // Package register lets people make, change and remove their account in band
-// (XEP-0077 2.4).
+// (XEP-0077 2.4), strangers also by invitation (XEP-0445 0.2.0).
 package register
 
 import (
@@ -11,6 +11,7 @@ import (
 	"meerkat/engine/auth"
 	"meerkat/engine/config"
 	"meerkat/engine/feature"
+	"meerkat/engine/invite"
 	"meerkat/engine/jid"
 	"meerkat/engine/metric"
 	"meerkat/engine/stanza"
@@ -21,6 +22,7 @@ import (
 const (
 	space         = "jabber:iq:register"
 	streamFeature = "http://jabber.org/features/iq-register"
+	tokenFeature  = "urn:xmpp:ibr-token:0"
 )
 
 var (
@@ -41,18 +43,18 @@ type feat struct {
 
 // New returns the feature and what it answers before login. Whether strangers
 // may register is an option that a reload can change.
-func New(limits *config.Limits) (feature.Feature, feature.PreAuth) {
+func New(limits *config.Limits) (feature.Feature, []feature.PreAuth) {
 	f := &feat{throttle: auth.NewThrottle(throttle(limits)), busy: make(map[netip.Addr]bool)}
 	return feature.Feature{
 		Name:  "register",
-		Spec:  "XEP-0077",
+		Spec:  "XEP-0077, XEP-0445",
 		Disco: []string{space},
 		IQ: []feature.IQ{
 			feature.GetIQ(feature.Server|feature.Own, space, "query", f.show),
 			feature.SetIQ(feature.Server|feature.Own, space, "query", f.set),
 		},
 		Stream: []feature.StreamFeature{{Append: offer}},
-	}, feature.PreAuth{Space: space, Handle: f.stranger}
+	}, []feature.PreAuth{{Space: space, Handle: f.stranger}, {Space: invite.Space, Handle: invited}}
 }
 
 func throttle(l *config.Limits) auth.ThrottleOptions {
@@ -60,6 +62,9 @@ func throttle(l *config.Limits) auth.ThrottleOptions {
 }
 
 func offer(c *feature.Ctx, b *xml.Builder, _ string) {
+	if welcome(c.Env) {
+		b.Start("register", tokenFeature).End()
+	}
 	if c.Config.Register.Enabled {
 		b.Start("register", streamFeature).End()
 	}
@@ -69,10 +74,10 @@ func offer(c *feature.Ctx, b *xml.Builder, _ string) {
 func (f *feat) stranger(c *feature.PreAuthCtx, q *stanza.Stanza) {
 	pl := q.Payload()
 	switch {
-	case !c.Config.Register.Enabled || string(pl.Local()) != "query":
+	case !c.Config.Register.Enabled && guestOf(c) == nil || string(pl.Local()) != "query":
 		c.Fail(q, stanza.ServiceUnavailable, "")
 	case q.Type == stanza.Get:
-		c.Result(q, form)
+		c.Result(q, func(b *xml.Builder) { form(b, guestOf(c)) })
 	case pl.Child("remove", space).OK():
 		c.Fail(q, stanza.UnexpectedRequest, "")
 	default:
@@ -80,10 +85,10 @@ func (f *feat) stranger(c *feature.PreAuthCtx, q *stanza.Stanza) {
 	}
 }
 
-func form(b *xml.Builder) {
+func form(b *xml.Builder, g *guest) {
 	b.Start("query", space)
 	b.Start("instructions", "").Text("Choose a name and a password.").End()
-	b.Start("username", "").End().Start("password", "").End()
+	b.Start("username", "").Text(g.name()).End().Start("password", "").End()
 	b.End()
 }
 
@@ -94,14 +99,15 @@ func (f *feat) create(c *feature.PreAuthCtx, q *stanza.Stanza) {
 		c.Fail(q, stanza.NotAcceptable, "a name and a password are needed")
 		return
 	}
-	if !f.begin(c) {
+	g := guestOf(c)
+	if g == nil && !f.begin(c) {
 		limited.Add(c.Shard(), 1)
 		c.Fail(q, stanza.ResourceConstraint, "too many accounts were made from your address; try again later")
 		return
 	}
 	req := c.Later(q)
 	refuse := func(cond stanza.Condition, text string) {
-		f.end(c)
+		f.end(c, g)
 		req.Fail(cond, text)
 	}
 	derive(c.Env, password, func(creds auth.Credentials, err error) {
@@ -109,9 +115,15 @@ func (f *feat) create(c *feature.PreAuthCtx, q *stanza.Stanza) {
 			refuse(stanza.NotAcceptable, err.Error())
 			return
 		}
-		c.Update(func(tx *store.Tx) error { return c.Users.Create(tx, user, &creds) }, func(err error) {
-			f.created(c, req, user, err)
-			f.end(c)
+		now, limit := c.Now(), c.Config.Limits.RosterItems
+		c.Update(func(tx *store.Tx) error {
+			if err := c.Users.Create(tx, user, &creds); err != nil {
+				return err
+			}
+			return g.enter(tx, user, now, limit)
+		}, func(err error) {
+			f.created(c, req, user, g, err)
+			f.end(c, g)
 		})
 	}, func() { refuse(stanza.ResourceConstraint, "") })
 }
@@ -134,8 +146,11 @@ func (f *feat) begin(c *feature.PreAuthCtx) bool {
 	return true
 }
 
-// end is the end of what begin allowed.
-func (f *feat) end(c *feature.PreAuthCtx) {
+// end is the end of what begin allowed, to who needs leave.
+func (f *feat) end(c *feature.PreAuthCtx, g *guest) {
+	if g != nil {
+		return
+	}
 	f.mu.Lock()
 	delete(f.busy, network(c.Remote))
 	f.mu.Unlock()
@@ -150,18 +165,24 @@ func network(a netip.Addr) netip.Addr {
 	return p.Addr()
 }
 
-func (f *feat) created(c *feature.PreAuthCtx, req *feature.PreAuthRequest, user jid.JID, err error) {
+func (f *feat) created(c *feature.PreAuthCtx, req *feature.PreAuthRequest, user jid.JID, g *guest, err error) {
+	var cond stanza.Condition
 	switch {
-	case errors.Is(err, auth.ErrExists):
+	case errors.Is(err, auth.ErrExists), errors.Is(err, invite.ErrReserved):
 		req.Fail(stanza.Conflict, "")
+	case errors.As(err, &cond):
+		req.Fail(cond, "")
 	case err != nil:
 		c.Log.Error("an account could not be stored", "account", user.String(), "err", err)
 		req.Fail(feature.Condition(err), "")
 	default:
-		f.throttle.Failed(c.Remote, c.Now())
+		if g == nil {
+			f.throttle.Failed(c.Remote, c.Now())
+		}
 		made.Add(c.Shard(), 1)
-		c.Log.Debug("account registered", "account", user.String(), "address", c.Remote.String())
+		c.Log.Debug("account registered", "account", user.String(), "address", c.Remote.String(), "invited", g != nil)
 		req.Result(nil)
+		g.meet(c, user)
 	}
 }
 
