@@ -73,7 +73,7 @@ func (h *holder) Wake(s *account.Session) { Wake(s) }
 var _ account.Sleeper = (*holder)(nil)
 
 // keyOf says what a stanza is the latest of: presence of its sender, chat state
-// of its sender, a node's event. "" is a stanza that cannot wait.
+// of its sender, an item of a node. "" is a stanza that cannot wait.
 func keyOf(b []byte) string {
 	var doc xml.Doc
 	e, err := doc.Parse(b, stanza.Client)
@@ -99,8 +99,9 @@ func messageKey(e xml.Elem, from string) string {
 		case "http://jabber.org/protocol/chatstates":
 			key = "state " + from
 		case "http://jabber.org/protocol/pubsub#event":
-			node := c.First().Attr("node")
-			key = "event " + from + " " + string(node)
+			if key = eventKey(c.First(), from); key == "" {
+				return ""
+			}
 		case "urn:xmpp:hints", "urn:xmpp:delay":
 		case stanza.Client:
 			if string(c.Local()) != "thread" {
@@ -109,6 +110,19 @@ func messageKey(e xml.Elem, from string) string {
 		default:
 			return ""
 		}
+	}
+	return key
+}
+
+// eventKey names the items of an event: a later one about the same items takes
+// its place. What is about a whole node has no name and cannot wait.
+func eventKey(items xml.Elem, from string) string {
+	if string(items.Local()) != "items" {
+		return ""
+	}
+	key := "event " + from + " " + string(items.Attr("node"))
+	for i := items.First(); i.OK(); i = i.Next() {
+		key += "\x00" + string(i.Attr("id"))
 	}
 	return key
 }
