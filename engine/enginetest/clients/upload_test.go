@@ -250,32 +250,53 @@ func (s *server) raw(t *testing.T, request string) string {
 	return strings.Fields(line)[1]
 }
 
-// TestUploadMemory has 100 clients upload 10 MB each at once, over HTTPS: the
-// server holds some hundred kB for each of them, not files.
+// TestUploadMemory has 100 clients upload 10 MB each at once, over HTTPS, and
+// then fetch them: the server holds some hundred kB for each, not files. It
+// answers others meanwhile.
 func TestUploadMemory(t *testing.T) {
-	const uploads, size = 100, 10_000_000
-	const most = 80 << 20 // bytes of memory that uploads may add, of 1 GB that pass
+	const size = 10_000_000
 	s := newUploads(t, "limits.disk_free = 0\nupload.per_user = 0\nupload.per_day = 0\nlimits.connections_per_address = 0")
 	s.add("romeo")
 	c := login(t, s, "romeo")
 	var places []slot
-	for range uploads {
+	for range 100 {
 		places = append(places, c.place(t, "a.bin", "image/png", size))
 	}
-	before := s.memory(t)
 	data := noise(size)
+	together := c.atOnce(t, s, "uploads", places, func(p slot) {
+		if status, text, err := s.ask("PUT", p.Put.URL, "image/png", bytes.NewReader(data), size); err != nil || status != 201 {
+			t.Errorf("PUT: %d %s, %v", status, text, err)
+		}
+	})
+	if together < len(places)*3/4 {
+		t.Errorf("only %d uploads were at once", together)
+	}
+	c.atOnce(t, s, "downloads", places, func(p slot) {
+		resp, err := s.browser().Get(p.Get.URL)
+		if err != nil {
+			t.Errorf("GET: %v", err)
+			return
+		}
+		defer resp.Body.Close()
+		if n, err := io.Copy(io.Discard, resp.Body); err != nil || n != size {
+			t.Errorf("GET: %d bytes, %v", n, err)
+		}
+	})
+}
+
+// atOnce does something with all places at once, and watches the server. It
+// returns how many uploads it saw at a time.
+func (c *raw) atOnce(t *testing.T, s *server, what string, places []slot, do func(p slot)) (together int) {
+	t.Helper()
+	const most = 80 << 20 // bytes of memory that may be added
+	before, began := s.memory(t), time.Now()
 	var all sync.WaitGroup
-	began := time.Now()
 	for _, p := range places {
-		all.Go(func() {
-			if status, text, err := s.ask("PUT", p.Put.URL, "image/png", bytes.NewReader(data), size); err != nil || status != 201 {
-				t.Errorf("PUT: %d %s, %v", status, text, err)
-			}
-		})
+		all.Go(func() { do(p) })
 	}
 	done := make(chan struct{})
 	go func() { all.Wait(); close(done) }()
-	peak, together, slowest := before, 0, time.Duration(0)
+	peak, slowest := before, time.Duration(0)
 	for over := false; !over; {
 		select {
 		case <-done:
@@ -286,16 +307,14 @@ func TestUploadMemory(t *testing.T) {
 			slowest = max(slowest, c.ping(t))
 		}
 	}
-	t.Logf("%d uploads of %d bytes in %v, %d of them at once: memory went from %d to %d MiB, a ping took %v at most", uploads, size, time.Since(began).Round(time.Millisecond), together, before>>20, peak>>20, slowest)
+	t.Logf("%d %s in %v: memory went from %d to %d MiB, a ping took %v at most", len(places), what, time.Since(began).Round(time.Millisecond), before>>20, peak>>20, slowest)
 	if peak-before > most {
-		t.Errorf("uploads took %d MiB, want at most %d", (peak-before)>>20, most>>20)
+		t.Errorf("%s took %d MiB, want at most %d", what, (peak-before)>>20, most>>20)
 	}
 	if slowest > 5*time.Second { // of which a busy machine may take most
 		t.Errorf("a ping took %v", slowest)
 	}
-	if together < uploads*3/4 {
-		t.Errorf("only %d uploads were at once", together)
-	}
+	return together
 }
 
 // ping returns how long the server takes to answer.
