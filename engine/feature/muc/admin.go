@@ -11,6 +11,7 @@ import (
 type change struct {
 	nick   string  // of an occupant, or
 	bare   jid.JID // of a user
+	named  bool    // nick is to be reserved for the user; "" is none any more
 	role   *role
 	aff    *affiliation
 	reason string
@@ -22,6 +23,16 @@ func (r *room) change(c *feature.Ctx, s *stanza.Stanza) {
 	if cond != stanza.OK {
 		refuse(c, s, cond)
 		return
+	}
+	for i := range list {
+		if ch := &list[i]; ch.named && ch.nick != "" {
+			nick, ok := r.prepareNick(ch.nick)
+			if !ok {
+				refuse(c, s, stanza.JIDMalformed)
+				return
+			}
+			ch.nick = nick
+		}
 	}
 	who, req, most := s.From.Clone(), c.Later(s), c.Config.Rooms.Affiliated
 	r.exclusive(func() { r.carryOut(req, who, list, most) })
@@ -51,7 +62,7 @@ func readChange(e xml.Elem) (ch change, cond stanza.Condition) {
 		if err != nil {
 			return ch, stanza.JIDMalformed
 		}
-		ch.bare = j.Bare()
+		ch.bare, ch.named = j.Bare(), e.Attr("nick") != nil
 	}
 	ra, okRole := parseRole(string(e.Attr("role")))
 	if e.Attr("role") != nil {
@@ -79,20 +90,24 @@ func (r *room) carryOut(req *feature.Request, who jid.JID, list []change, most i
 		return
 	}
 	by := r.standingOf(who)
-	after := make(map[string]affiliation)
+	after, nicks := make(map[string]affiliation), make(nickChanges)
 	for i := range list {
-		if cond := r.judge(by, who, &list[i], after); cond != stanza.OK {
+		if cond := r.judge(by, who, &list[i], after, nicks); cond != stanza.OK {
 			refused.Add(r.env.Shard(), 1)
 			req.Fail(cond, "")
 			return
 		}
 	}
-	if cond := r.judgeAll(after, most); cond != stanza.OK {
+	cond := r.judgeAll(after, most)
+	if cond == stanza.OK {
+		cond = r.judgeNicks(nicks, after)
+	}
+	if cond != stanza.OK {
 		req.Fail(cond, "")
 		return
 	}
-	save := r.saveAffiliations(after)
-	if !r.stored || len(after) == 0 {
+	save := r.saveRegistration(after, nicks)
+	if len(after) == 0 {
 		save = nil
 	}
 	actor := r.nickOf(who)
@@ -101,6 +116,7 @@ func (r *room) carryOut(req *feature.Request, who jid.JID, list []change, most i
 			req.Error(err)
 			return
 		}
+		r.takeNicks(nicks)
 		r.apply(list, actor)
 		req.Result(nil)
 	})
@@ -115,7 +131,7 @@ func (r *room) nickOf(who jid.JID) string {
 
 // judge holds one change against the tables of §5, and notes in after what
 // affiliation it gives.
-func (r *room) judge(by standing, who jid.JID, ch *change, after map[string]affiliation) stanza.Condition {
+func (r *room) judge(by standing, who jid.JID, ch *change, after map[string]affiliation, nicks nickChanges) stanza.Condition {
 	o := r.named(ch.nick)
 	if ch.role != nil {
 		if o == nil {
@@ -137,6 +153,9 @@ func (r *room) judge(by standing, who jid.JID, ch *change, after map[string]affi
 		return stanza.Conflict // §9.1
 	}
 	after[ch.bare.String()] = *ch.aff
+	if ch.named && *ch.aff >= member {
+		nicks[ch.bare.String()] = ch.nick
+	}
 	return stanza.OK
 }
 
@@ -196,6 +215,9 @@ func (r *room) giveRole(o *occupant, to role, it item) {
 
 // affiliate makes a user what it is to be, and its occupants with it.
 func (r *room) affiliate(bare string, a affiliation, it item) {
+	if nick := r.reservedFor(bare); nick != "" && a < member {
+		delete(r.reserved, nick)
+	}
 	if a == none {
 		delete(r.aff, bare)
 	} else {
@@ -246,9 +268,10 @@ func (r *room) tellList(c *feature.Ctx, s *stanza.Stanza) {
 }
 
 func (r *room) listUsers(b *xml.Builder, a affiliation) {
+	nicks := r.allNicks()
 	for bare, is := range r.aff {
 		if is == a {
-			b.Start("item", "").Attr("affiliation", a.String()).Attr("jid", bare).End()
+			b.Start("item", "").Attr("affiliation", a.String()).Attr("jid", bare).OptAttr("nick", nicks[bare]).End()
 		}
 	}
 }

@@ -134,14 +134,14 @@ func buildPage(b *xml.Builder, list []entry, first, end int, asked bool) {
 	}
 }
 
-// tellInfo says what a room is (§6.4, §6.5). The node x-roomuser_item asks for
-// a reserved nick (§7.12), of which there are none.
+// tellInfo says what a room is (§6.4, §6.5). The node x-roomuser-item asks for
+// a reserved nick (§7.12).
 func (r *room) tellInfo(c *feature.Ctx, s *stanza.Stanza) {
 	switch node := string(s.Payload().Attr("node")); {
 	case r.locked && r.affiliation(s.From) != owner:
 		refuse(c, s, stanza.ItemNotFound)
-	case node == "x-roomuser_item":
-		c.Result(s, func(b *xml.Builder) { b.Start("query", infoSpace).Attr("node", node).End() })
+	case node == nickNode:
+		r.tellNick(c, s)
 	case node != "":
 		refuse(c, s, stanza.ItemNotFound)
 	default:
@@ -154,6 +154,9 @@ func (r *room) buildInfo(b *xml.Builder) {
 	buildIdentity(b, r.set.Name)
 	buildFeatures(b, roomFeatures)
 	buildFeatures(b, r.set.features())
+	if r.registration() != registerClosed {
+		buildFeatures(b, []string{registerSpace})
+	}
 	if r.archives() {
 		buildFeatures(b, []string{archive.Space, archive.Extended})
 	}

@@ -153,7 +153,7 @@ func (r *room) admits(c *feature.Ctx, s *stanza.Stanza, x xml.Elem) stanza.Condi
 		return stanza.RegistrationRequired // §7.2.6
 	case r.set.Protected && a != owner && string(x.Child("password", mucSpace).Text()) != r.set.Secret:
 		return stanza.NotAuthorized // §7.2.5
-	case o != nil && o.bare() != s.From.Bare():
+	case o != nil && o.bare() != s.From.Bare(), r.taken(s.To.Resource(), s.From):
 		return stanza.Conflict // §7.2.8
 	case o == nil && r.isFull(c, a):
 		full.Add(c.Shard(), fullOccupants, 1)
@@ -244,7 +244,7 @@ func (r *room) expel(o *occupant, it *item) {
 // rename gives an occupant another nick (§7.6).
 func (r *room) rename(c *feature.Ctx, s *stanza.Stanza, st *seat) {
 	o := st.occupant
-	if r.named(s.To.Resource()) != nil {
+	if r.named(s.To.Resource()) != nil || r.taken(s.To.Resource(), s.From) {
 		refuse(c, s, stanza.Conflict)
 		return
 	}

@@ -34,6 +34,10 @@ func (r *room) handleIQ(c *feature.Ctx, s *stanza.Stanza) {
 		r.tellInfo(c, s)
 	case pl.Is("query", itemsSpace) && !set:
 		r.tellItems(c, s)
+	case pl.Is("query", registerSpace) && set:
+		r.register(c, s)
+	case pl.Is("query", registerSpace):
+		r.tellRegistration(c, s)
 	case pl.Is("moderate", moderateSpace) && set:
 		r.moderate(c, s)
 	case string(pl.Space()) == archive.Space:

@@ -26,9 +26,10 @@ type keeper struct {
 	doc     xml.Doc // of a stanza that has waited
 	free    []*store.Rows
 
-	timer loop.Timer // of the sweep, see Timeout
-	from  string     // where it goes on
-	swept bool       // who is not back after the restart is gone
+	timer loop.Timer           // of the sweep, see Timeout
+	from  string               // where it goes on
+	asked map[string]time.Time // requests to admins, see mayAsk
+	swept bool                 // who is not back after the restart is gone
 }
 
 // batch is one update.

@@ -40,6 +40,8 @@ func (r *room) request(c *feature.Ctx, s *stanza.Stanza) {
 		r.invite(c, s, x)
 	case x.Child("decline", userSpace).OK():
 		r.decline(c, s, x.Child("decline", userSpace))
+	case form.Of(s.Elem).Is(registerType):
+		r.approve(c, s, form.Of(s.Elem))
 	case form.Of(s.Elem).Is(requestType):
 		r.voice(c, s, form.Of(s.Elem))
 	default:

@@ -13,13 +13,14 @@ var (
 	ghosts      = metric.NewCounter("meerkat_muc_ghosts_total", "Occupants removed because what they were sent came back.")
 	refused     = metric.NewCounter("meerkat_muc_refused_total", "Stanzas to rooms answered with an error.")
 	full        = metric.NewCounterVec("meerkat_muc_full_total",
-		"What was refused because of a limit in section rooms.", "limit", "occupants", "per_user", "affiliated", "subject", "create", "waiting")
-	archived    = metric.NewCounter("meerkat_muc_archived_total", "Messages to rooms written to their archives.")
-	unarchived  = metric.NewCounter("meerkat_muc_archive_failed_total", "Messages to rooms that could not be written to an archive, and went on without an id.")
-	queries     = metric.NewCounter("meerkat_muc_archive_queries_total", "Queries for archived messages of rooms.")
-	moderations = metric.NewCounter("meerkat_muc_moderated_total", "Messages that moderators took back.")
-	returned    = metric.NewCounter("meerkat_muc_returned_total", "Occupants that were still in their rooms when they came back after a restart of the server.")
-	shown       = metric.NewCounter("meerkat_muc_archive_shown_total", "Archived messages of rooms sent to who asked.")
+		"What was refused because of a limit in section rooms.", "limit", "occupants", "per_user", "affiliated", "subject", "create", "waiting", "requests")
+	archived      = metric.NewCounter("meerkat_muc_archived_total", "Messages to rooms written to their archives.")
+	unarchived    = metric.NewCounter("meerkat_muc_archive_failed_total", "Messages to rooms that could not be written to an archive, and went on without an id.")
+	queries       = metric.NewCounter("meerkat_muc_archive_queries_total", "Queries for archived messages of rooms.")
+	registrations = metric.NewCounter("meerkat_muc_registrations_total", "Users that registered with a room, and that ended that.")
+	moderations   = metric.NewCounter("meerkat_muc_moderated_total", "Messages that moderators took back.")
+	returned      = metric.NewCounter("meerkat_muc_returned_total", "Occupants that were still in their rooms when they came back after a restart of the server.")
+	shown         = metric.NewCounter("meerkat_muc_archive_shown_total", "Archived messages of rooms sent to who asked.")
 )
 
 // Limits of full, by number.
@@ -30,4 +31,5 @@ const (
 	fullSubject
 	fullCreate
 	fullWaiting
+	fullRequests
 )

@@ -27,6 +27,12 @@ type kept struct {
 	Lang    string `json:"lang,omitempty"`
 }
 
+// seated is one of them.
+type seated struct {
+	full string
+	kept
+}
+
 // absence is what a session misses that is not back after a restart: it waits
 // for its client as long as the session does.
 type absence struct {
@@ -143,13 +149,13 @@ func eachKept(tx *store.Tx, room string, fn func(full string, k kept)) error {
 }
 
 // restore seats who was in the room before the restart, and is away.
-func (r *room) restore(before map[string]kept) {
+func (r *room) restore(before []seated) {
 	if len(before) == 0 || r.keeper().swept {
 		return
 	}
 	r.absent = make(map[*seat]*absence)
-	for full, k := range before {
-		j, err := jid.Parse(full)
+	for _, k := range before {
+		j, err := jid.Parse(k.full)
 		if err != nil || r.named(k.Nick) != nil && r.named(k.Nick).bare() != j.Bare() {
 			continue
 		}

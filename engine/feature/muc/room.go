@@ -25,7 +25,9 @@ type room struct {
 	crowd
 	past history
 	line *line // nil: nothing waits
-	cold bool  // what was said before is in the archive, not in past
+
+	reserved map[string]string // nicks, with the bare JIDs of whose they are
+	cold     bool              // what was said before is in the archive, not in past
 
 	erasing bool // what is stored is being removed
 

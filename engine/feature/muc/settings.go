@@ -44,11 +44,12 @@ type settings struct {
 	Persistent  bool    `json:"persistent"`
 	Moderated   bool    `json:"moderated"`
 	MembersOnly bool    `json:"members_only"`
-	Protected   bool    `json:"protected"`        // by Secret
-	Whois       bool    `json:"whois"`            // anyone sees addresses
-	Archive     bool    `json:"archive"`          // what is said is kept, while the room is Persistent
-	Logged      bool    `json:"logged,omitempty"` // somebody keeps what is said, in public
-	PubSub      string  `json:"pubsub,omitempty"` // URI of a node that belongs to the room
+	Protected   bool    `json:"protected"`          // by Secret
+	Whois       bool    `json:"whois"`              // anyone sees addresses
+	Archive     bool    `json:"archive"`            // what is said is kept, while the room is Persistent
+	Logged      bool    `json:"logged,omitempty"`   // somebody keeps what is said, in public
+	Register    string  `json:"register,omitempty"` // who may, see register.go; "" is registerAuto
+	PubSub      string  `json:"pubsub,omitempty"`   // URI of a node that belongs to the room
 }
 
 // initial is what a room begins with.
@@ -184,6 +185,14 @@ var fields = []field{
 	numberField("muc#roomconfig_maxusers", "Most occupants; none is as many as the server allows", func(s *settings) *int { return &s.MaxUsers }),
 	rolesField("muc#roomconfig_presencebroadcast", "Roles whose presence everybody sees", func(s *settings) *roleSet { return &s.Broadcast }),
 	rolesField("muc#roomconfig_getmemberlist", "Members of these roles see the lists of members", func(s *settings) *roleSet { return &s.MemberList }),
+	choiceField("muc#roomconfig_registration", "Who may register: as suits the room, everybody at once, who is approved, or nobody",
+		[]string{registerAuto, registerOpen, registerAsk, registerClosed},
+		func(s *settings) string {
+			if s.Register == "" {
+				return registerAuto
+			}
+			return s.Register
+		}, func(s *settings, v string) { s.Register = v }),
 	boolField("muc#roomconfig_enablearchiving", "What is said is kept in the room's archive, if the room stays", func(s *settings) *bool { return &s.Archive }),
 	boolField("muc#roomconfig_enablelogging", "Occupants are told that what they say is made public", func(s *settings) *bool { return &s.Logged }),
 	textField("muc#roomconfig_pubsub", "URI of a publish-subscribe node that belongs to the room", form.TextSingle, func(s *settings) *string { return &s.PubSub }),

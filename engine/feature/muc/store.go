@@ -35,7 +35,8 @@ type record struct {
 func (f *service) load(e *feature.Env, j jid.JID) (r *room, ok bool) {
 	var rec record
 	found := false
-	aff, before := make(map[string]affiliation), make(map[string]kept)
+	aff, before := make(map[string]affiliation), []seated(nil)
+	nicks := make(nickChanges)
 	e.View(func(tx *store.Tx) {
 		v := records.Get(tx, j.String())
 		if found = v != nil; !found {
@@ -51,10 +52,16 @@ func (f *service) load(e *feature.Env, j jid.JID) (r *room, ok bool) {
 				return nil
 			})
 		}
+		if err == nil {
+			err = reservedNicks.Each(tx, j.String(), func(bare string, v []byte) error {
+				nicks[bare] = string(v)
+				return nil
+			})
+		}
 		if err == nil && !f.keepers[e.Shard()].swept {
 			err = eachKept(tx, j.String(), func(full string, k kept) {
 				if k.Life != f.life {
-					before[full] = k
+					before = append(before, seated{full, k})
 				}
 			})
 		}
@@ -69,6 +76,7 @@ func (f *service) load(e *feature.Env, j jid.JID) (r *room, ok bool) {
 	r.stored, r.set, r.subj, r.aff = true, rec.Settings, rec.Subject, aff
 	r.cold, r.locked = true, rec.Locked
 	copy(r.key[:], rec.Key)
+	r.takeNicks(nicks)
 	r.restore(before)
 	return r, true
 }
@@ -132,6 +140,9 @@ func putAffiliation(tx *store.Tx, room, bare string, a affiliation) (err error) 
 	} else {
 		err = roomsOf.Delete(tx, bare, room)
 	}
+	if a < member {
+		err = errors.Join(err, reservedNicks.Delete(tx, room, bare))
+	}
 	switch {
 	case err != nil:
 		return err
@@ -160,7 +171,8 @@ func (r *room) erase() func(tx *store.Tx) error {
 				return err
 			}
 		}
-		return errors.Join(affiliations.DeleteAll(tx, name), occupants.DeleteAll(tx, name), said(tx), records.Delete(tx, name))
+		return errors.Join(affiliations.DeleteAll(tx, name), occupants.DeleteAll(tx, name),
+			reservedNicks.DeleteAll(tx, name), said(tx), records.Delete(tx, name))
 	}
 }
 
@@ -198,12 +210,9 @@ func publicRooms(tx *store.Tx, host string) (list []entry) {
 
 // save stores the whole of a room that begins to last.
 func (r *room) save(set settings, subj subject, locked bool, all map[string]affiliation) func(tx *store.Tx) error {
-	doc, people := r.saveRecord(set, subj, locked), r.saveAffiliations(copyOf(all))
+	doc, people, nicks := r.saveRecord(set, subj, locked), r.saveAffiliations(copyOf(all)), r.saveNicks(r.allNicks())
 	return func(tx *store.Tx) error {
-		if err := doc(tx); err != nil {
-			return err
-		}
-		return people(tx)
+		return errors.Join(doc(tx), people(tx), nicks(tx))
 	}
 }
 
