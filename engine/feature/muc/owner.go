@@ -22,7 +22,7 @@ func (r *room) tellConfig(c *feature.Ctx, s *stanza.Stanza) {
 		b.Start("query", ownerSpace)
 		w := form.Start(b, form.Ask, configType).Title("Configuration of " + r.jid.Local())
 		for i := range fields {
-			w.Field(fields[i].Def, fields[i].get(&r.set)...)
+			fields[i].write(w, &r.set)
 		}
 		w.Field(form.Def{Var: adminsVar, Type: form.JIDMulti, Label: "Admins"}, r.users(admin)...)
 		w.Field(form.Def{Var: ownersVar, Type: form.JIDMulti, Label: "Owners"}, r.users(owner)...)

@@ -116,6 +116,33 @@ func numberField(name, label string, at func(*settings) *int) field {
 		}}
 }
 
+// limitField is a numberField of the type that the registry of forms has for it
+// (XEP-0045 §15.5.3), to which some libraries hold a server: a list, but open.
+func limitField(name, label string, at func(*settings) *int) field {
+	f := numberField(name, label, at)
+	f.Type, f.Open = form.ListSingle, true
+	for _, v := range []string{"10", "20", "50", "100", "200", "500", "1000", "none"} {
+		f.Options = append(f.Options, form.Option{Label: v, Value: v})
+	}
+	get := f.get
+	f.get = func(s *settings) []string {
+		if *at(s) == 0 {
+			return []string{"none"}
+		}
+		return get(s)
+	}
+	return f
+}
+
+// write writes the field as it is in s, which is among the options in any case.
+func (f *field) write(w *form.Writer, s *settings) {
+	d, values := f.Def, f.get(s)
+	if d.Open && !slices.ContainsFunc(d.Options, func(o form.Option) bool { return o.Value == values[0] }) {
+		d.Options = append(slices.Clip(d.Options), form.Option{Label: values[0], Value: values[0]})
+	}
+	w.Field(d, values...)
+}
+
 func rolesField(name, label string, at func(*settings) *roleSet) field {
 	options := []form.Option{{Label: "Moderator", Value: "moderator"}, {Label: "Participant", Value: "participant"}, {Label: "Visitor", Value: "visitor"}}
 	return field{form.Def{Var: name, Type: form.ListMulti, Label: label, Options: options},
@@ -182,7 +209,7 @@ var fields = []field{
 	boolField("muc#roomconfig_allowinvites", "Occupants may invite others", func(s *settings) *bool { return &s.Invites }),
 	choiceField("muc#roomconfig_allowpm", "Who may send private messages", []string{pmAnyone, pmParticipants, pmModerators, pmNone},
 		func(s *settings) string { return s.PM }, func(s *settings, v string) { s.PM = v }),
-	numberField("muc#roomconfig_maxusers", "Most occupants; none is as many as the server allows", func(s *settings) *int { return &s.MaxUsers }),
+	limitField("muc#roomconfig_maxusers", "Most occupants; none is as many as the server allows", func(s *settings) *int { return &s.MaxUsers }),
 	rolesField("muc#roomconfig_presencebroadcast", "Roles whose presence everybody sees", func(s *settings) *roleSet { return &s.Broadcast }),
 	rolesField("muc#roomconfig_getmemberlist", "Members of these roles see the lists of members", func(s *settings) *roleSet { return &s.MemberList }),
 	choiceField("muc#roomconfig_registration", "Who may register: as suits the room, everybody at once, who is approved, or nobody",
