@@ -9,6 +9,7 @@ import (
 	"meerkat/engine/config"
 	"meerkat/engine/depot"
 	"meerkat/engine/feature"
+	"meerkat/engine/feature/avatar"
 	"meerkat/engine/feature/blocking"
 	advertised "meerkat/engine/feature/caps"
 	"meerkat/engine/feature/carbons"
@@ -18,8 +19,8 @@ import (
 	"meerkat/engine/feature/disco"
 	"meerkat/engine/feature/entitytime"
 	"meerkat/engine/feature/extdisco"
-	"meerkat/engine/feature/last"
 	"meerkat/engine/feature/invite"
+	"meerkat/engine/feature/last"
 	"meerkat/engine/feature/limits"
 	"meerkat/engine/feature/mam"
 	"meerkat/engine/feature/muc"
@@ -43,6 +44,7 @@ import (
 
 // features are all there are. The order of stages is in order.go.
 type features struct {
+	avatar   *avatar.Feature
 	blocking *blocking.Feature
 	carbons  *carbons.Feature
 	mam      *mam.Feature
@@ -85,15 +87,19 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	f.push = pusher
 	block, blocks := blocking.New(&flags)
 	f.blocking = blocks
-	f.list = append(f.list, push, block, csi.New(pusher.Missed), private.New(), vcard.New(), limits.New(), extdisco.New())
+	nodes := pep.NewHost(loops)
+	nodes.Hides = blocks.HidesEvents
+	picture, pictures := avatar.New(&flags, nodes, f.presence.PresenceOut, loops)
+	f.avatar = pictures
+	f.list = append(f.list, picture)
+	f.list = append(f.list, push, block, csi.New(pusher.Missed), private.New(), vcard.New(pictures), limits.New(), extdisco.New())
 	f.list = append(f.list, muc.New(cfg.Domains, &cfg.Rooms, loops))
 	f.list = append(f.list, upload.New(cfg, files))
 	admin, adminCommands := serviceadmin.New(serviceadmin.Options{Loops: loops, LastSeen: last.Seen, Quit: quit})
 	invited, inviteCommands := invite.New()
 	f.list = append(f.list, admin, invited, commands.New(loops, slices.Concat(adminCommands, inviteCommands)...))
 	f.list = append(f.list, contact.New(&cfg.Contact))
-	nodes, clients := pep.NewHost(loops), caps.NewClients(&flags)
-	nodes.Hides = blocks.HidesEvents
+	clients := caps.NewClients(&flags)
 	personal, events := pep.New(nodes, clients)
 	known, asking := advertised.New(clients, loops, events.Recall)
 	f.pep, f.caps = events, asking

@@ -50,6 +50,7 @@ func (f *features) inbound() []feature.Stage {
 func (f *features) presenceOut() []feature.Stage {
 	return []feature.Stage{
 		offline.Genuine,        // no stamps in the server's name
+		f.avatar.PresenceOut,   // the hash of the account's picture
 		f.presence.PresenceOut, // state, broadcast, subscriptions
 		f.last.PresenceOut,     // the time of a logout
 		f.kept.PresenceOut,     // messages kept for who has just come

@@ -2,16 +2,19 @@ package pubsub
 
 import (
 	"meerkat/engine/feature"
+	"meerkat/engine/metric"
 	"meerkat/engine/stanza"
 	"meerkat/xml"
 )
 
 // Error is why a request fails: a condition of RFC 6120 and, unless Name is "",
-// one of XEP-0060's own. Feature is what "unsupported" names.
+// one of XEP-0060's own. Feature is what "unsupported" names. Hit counts it when a
+// client hears of it, if it is not nil.
 type Error struct {
 	Condition stanza.Condition
 	Name      string
 	Feature   string
+	Hit       *metric.Counter
 }
 
 // Error names the conditions.

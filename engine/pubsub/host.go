@@ -60,10 +60,10 @@ type Watcher struct {
 type Change struct {
 	Node      string
 	Config    *config.Config // of the time of the request
-	Published []Item   // in order
-	Retracted []string // their ids
-	Emptied   bool     // all items are gone, with or without the node
-	Set       bool     // the node is set up otherwise
+	Published []Item         // in order
+	Retracted []string       // their ids
+	Emptied   bool           // all items are gone, with or without the node
+	Set       bool           // the node is set up otherwise
 }
 
 // Watch adds a Watcher. It is called before the server runs.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"meerkat/engine/jid"
+	"meerkat/engine/stanza"
 	"meerkat/store"
 )
 
@@ -40,8 +41,14 @@ type limitError int
 // Error names the limit.
 func (e limitError) Error() string { return "pubsub: limit" }
 
+// Unwrap lets feature.Condition see what who knows nothing of nodes hears.
+func (e limitError) Unwrap() error { return stanza.ResourceConstraint }
+
 // asError is what the client hears, and counts it.
 func asError(shard int, err error) error {
+	if e, ok := err.(*Error); ok && e.Hit != nil {
+		e.Hit.Add(shard, 1)
+	}
 	l, ok := err.(limitError)
 	if !ok {
 		return err
@@ -154,7 +161,3 @@ func (h *Host) Restrict(tx *store.Tx, owner, node string) error {
 	n.Access = Whitelist
 	return n.put(tx, owner)
 }
-
-// Refusal returns what a client hears of an error of Publish or Retract, and
-// counts it.
-func Refusal(shard int, err error) error { return asError(shard, err) }
