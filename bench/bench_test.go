@@ -134,6 +134,26 @@ func TestPresence(t *testing.T) {
 	}
 }
 
+// Everybody hears everything in rooms of both sizes, and nobody weighs too much.
+func TestRoom(t *testing.T) {
+	t.Parallel()
+	r := play(t, "room", "-occupants", "30", "-joins", "3", "-large", "60", "-many", "2", "-duration", "600ms", "-slices", "2")
+	if rate := value(t, r, "rate"); rate < 100 {
+		t.Errorf("%v deliveries a second", rate)
+	}
+	for _, name := range []string{"ratio of medians", "entering, ratio of medians", "very large room, ratio of medians"} {
+		if ratio := value(t, r, name); ratio < 0.2 || ratio > 100 {
+			t.Errorf("%s is %v", name, ratio)
+		}
+	}
+	if size := value(t, r, "bytes of a message"); size < 200 || size > 1000 {
+		t.Errorf("messages of %v bytes", size)
+	}
+	if value(t, r, "very large room, ping, longest") == 0 || value(t, r, "very large room, time to the last occupant, median") == 0 {
+		t.Errorf("nothing is measured in the very large room: %+v", r.Figures)
+	}
+}
+
 func TestLogin(t *testing.T) {
 	t.Parallel()
 	r := play(t, "login", "-users", "20", "-parallel", "4", "-duration", "300ms", "-slices", "1", "-tls", "direct", "-pipeline")

@@ -185,6 +185,10 @@ bytes_per_second = "0B"
 [rooms]
 per_user = 0
 occupants = 20000
+user_messages = 0
+user_changes = 0
+messages = 0
+changes = 0
 
 [metrics]
 listen = %q

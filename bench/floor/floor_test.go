@@ -47,6 +47,38 @@ func TestFloorMovesEverything(t *testing.T) {
 	}
 }
 
+// In a room everybody gets everything, and hears who comes and goes, with one
+// loop and with three.
+func TestFloorOfARoom(t *testing.T) {
+	layout := load.Layout{Block: 20, Users: 20}
+	for _, loops := range []int{1, 3} {
+		addr := freeAddr(t)
+		f, err := Start(addr, Options{Loops: loops, Layout: layout, Room: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Stop()
+		c, err := load.New(load.Target{Addr: addr, Raw: true, Users: 20, Layout: layout, Threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		until(t, c, load.Job{Login: &load.LoginJob{Users: 20, Parallel: 20}}, func(s load.Stats) bool { return s.Online == 20 })
+		j := load.RoomJob{Room: "r@rooms.test", Users: 20, Window: 3, Body: 100, Size: 300}
+		until(t, c, load.Job{Room: &j}, func(s load.Stats) bool { return s.Reached > 100 })
+		if _, err := c.Drain(time.Second); err != nil {
+			t.Fatal(err)
+		}
+		fewer := j
+		fewer.Users, fewer.Window = 10, 0
+		until(t, c, load.Job{Room: &fewer}, func(s load.Stats) bool { return s.Occupants == 10 })
+		s := c.Stats()
+		if want := uint64(20*19/2 + 10*(10+19)/2); s.Told != want || s.InFlight+s.Doubled+s.Reordered+s.Damaged > 0 {
+			t.Errorf("with %d loops %d are told who comes and goes, want %d: %+v", loops, s.Told, want, s)
+		}
+	}
+}
+
 func until(t *testing.T, c *load.Crowd, j load.Job, ok func(load.Stats) bool) {
 	t.Helper()
 	if err := c.Do(j); err != nil {

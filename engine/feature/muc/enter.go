@@ -39,6 +39,7 @@ func (f *service) arrive(c *feature.Ctx, s *stanza.Stanza, r *room) {
 // again is presence of who is here.
 func (r *room) again(c *feature.Ctx, s *stanza.Stanza, st *seat, x xml.Elem) {
 	switch {
+	case !r.f.inPace(c, s, ofChanges):
 	case s.To.Resource() != st.nick:
 		r.rename(c, s, st)
 	case x.OK(): // its client does not know, and wants to see everything
@@ -119,6 +120,9 @@ func (r *room) enter(c *feature.Ctx, s *stanza.Stanza, x xml.Elem, codes []int) 
 	}
 	if cond != stanza.OK {
 		refuse(c, s, cond)
+		return
+	}
+	if !r.f.inPace(c, s, ofChanges) {
 		return
 	}
 	o := r.named(s.To.Resource())

@@ -61,7 +61,7 @@ func (r *room) groupchat(c *feature.Ctx, s *stanza.Stanza) {
 		r.setSubject(c, s, st, string(subj.Text()))
 	case !st.role.may(speak):
 		refuse(c, s, stanza.Forbidden)
-	default:
+	case r.f.inPace(c, s, ofMessages):
 		seq := r.keeper().clock.Next(c.Now())
 		b := r.reflect(c.Scratch(), s, st.occupant, r.keeper().name(r.jid.String(), seq))
 		r.say(c, b, seq, st, archive.Lasts(s), body)
@@ -103,6 +103,8 @@ func (r *room) setSubject(c *feature.Ctx, s *stanza.Stanza, st *seat, text strin
 	case len(text) > int(c.Config.Rooms.Subject):
 		full.Add(c.Shard(), fullSubject, 1)
 		refuse(c, s, stanza.NotAcceptable)
+		return
+	case !r.f.inPace(c, s, ofMessages):
 		return
 	}
 	seq := r.keeper().clock.Next(c.Now())

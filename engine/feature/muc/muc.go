@@ -34,6 +34,7 @@ const (
 type service struct {
 	loops []map[string]*room // by loop, by address: those in memory
 	dir   directory
+	paces []paces         // by loop
 	local map[string]bool // domains of accounts
 
 	life    int64             // names this run of the server
@@ -45,7 +46,7 @@ type service struct {
 // how many there are.
 func New(domains []string, cfg *config.Rooms, loops int) feature.Feature {
 	f := &service{
-		loops: make([]map[string]*room, loops), local: make(map[string]bool),
+		loops: make([]map[string]*room, loops), paces: make([]paces, loops), local: make(map[string]bool),
 		life:    time.Now().UnixNano(),
 		keepers: make([]*keeper, loops), hosts: make(map[string]string),
 	}

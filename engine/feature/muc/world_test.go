@@ -69,10 +69,21 @@ func newWorld(t testing.TB) *world {
 	w := &world{t: t, cfg: cfg, group: loop.NewManual(loops, time.Unix(1e9, 0)), store: st}
 	p := route.NewPlan([]string{"test"}, []feature.Feature{muc.New([]string{"test"}, &w.cfg.Rooms, loops)})
 	p.Inbound = []feature.Stage{route.Deliver}
+	p.PresenceIn = []feature.Stage{toResource}
 	w.routers = route.New(p, w.group, feature.Env{
 		Store: st, Config: w.cfg, Log: slog.Default(), Users: auth.NewAccounts(st),
 	})
 	return w
+}
+
+// toResource delivers presence, such as errors, to the resource that it is for.
+func toResource(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
+	if c.Account != nil {
+		if to := c.Account.Find(s.To.Resource()); to != nil {
+			route.Write(c, to, s)
+		}
+	}
+	return feature.Done
 }
 
 type client struct {
@@ -245,6 +256,7 @@ func TestOddTags(t *testing.T) {
 // crowd fills the room with n occupants.
 func (w *world) crowd(n int) (first *client, all []*client) {
 	w.cfg.Rooms.Occupants = 20000
+	w.cfg.Rooms.UserChanges, w.cfg.Rooms.Changes, w.cfg.Rooms.UserMessages, w.cfg.Rooms.Messages = 0, 0, 0, 0
 	for i := range n {
 		c := w.login(fmt.Sprintf("user%d@test/x", i))
 		c.quiet = true
@@ -269,6 +281,7 @@ func TestMemoryOfOccupants(t *testing.T) {
 		clients = append(clients, c)
 	}
 	w.cfg.Rooms.Occupants = 20000
+	w.cfg.Rooms.UserChanges, w.cfg.Rooms.Changes, w.cfg.Rooms.UserMessages, w.cfg.Rooms.Messages = 0, 0, 0, 0
 	clients[0].join("n0")
 	clients[0].configure("")
 	for i, c := range clients[1:warm] {
