@@ -12,18 +12,19 @@ import (
 
 // TestWeb lets two people chat over WebSocket and BOSH, in clear and under TLS,
 // on the libraries that web pages use. "attach" is Strophe.js with a session
-// that one page makes and another takes over.
+// that one page makes and another takes over, "resume" is @xmpp/client whose
+// WebSocket breaks.
 func TestWeb(t *testing.T) {
 	s := newServer(t, "c2s.require_tls = false\nhttp.listen = [\"127.0.0.1:0\"]\nhttp.tls_listen = [\"127.0.0.1:0\"]")
 	s.add("romeo")
 	s.add("juliet")
 	dir := installWeb(t, "web")
 	ways := []string{"ws://" + s.http + "/ws", "wss://" + local(s.https) + "/ws", "http://" + s.http + "/bosh", "https://" + local(s.https) + "/bosh"}
-	for _, library := range []string{"xmppjs", "strophe", "stanza", "attach"} {
+	for _, library := range []string{"xmppjs", "strophe", "stanza", "attach", "resume"} {
 		for _, url := range ways {
 			scheme, _, _ := strings.Cut(url, ":")
 			bosh := strings.HasPrefix(scheme, "http")
-			if library == "xmppjs" && bosh || library == "attach" && !bosh {
+			if (library == "xmppjs" || library == "resume") && bosh || library == "attach" && !bosh {
 				continue
 			}
 			t.Run(library+"/"+scheme, func(t *testing.T) {

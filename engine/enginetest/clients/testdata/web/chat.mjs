@@ -35,6 +35,32 @@ const libraries = {
     };
   },
 
+  // resume is @xmpp/client whose WebSocket breaks amid the talk: it connects anew
+  // and resumes its session (XEP-0198 section 5).
+  async resume(name, came) {
+    const c = client({ service: url, domain, resource: "web", username: name, password });
+    c.reconnect.delay = 100;
+    let broken = false;
+    c.on("error", (err) => broken || fail(`${name}: ${err}`));
+    c.on("online", () => broken && fail(`${name} has a new session in place of its old one`));
+    c.on("stanza", (el) => {
+      if (el.is("message") && el.getChild("body")) came(el.getChildText("body"));
+    });
+    await c.start();
+    while (!c.streamManagement.enabled) await new Promise((r) => setTimeout(r, 5)); // it counts what comes with that wrongly
+    await c.send(xml("presence"));
+    await c.iqCaller.request(xml("iq", { type: "get", to: domain }, xml("ping", "urn:xmpp:ping")));
+    return {
+      send: (to, body) => c.send(xml("message", { to, type: "chat" }, xml("body", {}, body))),
+      break: () => new Promise((resumed) => {
+        broken = true;
+        c.streamManagement.once("resumed", resumed);
+        c.socket.socket.terminate();
+      }),
+      end: () => c.stop(),
+    };
+  },
+
   strophe(name, came) {
     const { Strophe: S, $msg, $pres } = Strophe;
     let c = new S.Connection(url), attached = false;
@@ -121,8 +147,10 @@ const hears = { romeo: inOrder("romeo"), juliet: inOrder("juliet") };
 const romeo = await libraries[library]("romeo", hears.romeo.came);
 const juliet = await libraries[library]("juliet", hears.juliet.came);
 for (let i = 0; i < count; i++) {
-  await romeo.send(`juliet@${domain}`, text(i));
+  const resumed = i % 20 === 10 && romeo.break?.();
   await juliet.send(`romeo@${domain}`, text(i));
+  await resumed;
+  await romeo.send(`juliet@${domain}`, text(i));
   if (library === "stanza" && url.startsWith("http")) { // it takes BOSH answers in whatever order they come
     await Promise.all([hears.romeo.have(i + 1), hears.juliet.have(i + 1)]);
   }
