@@ -80,9 +80,9 @@ func TestFanOfManyIsCutIntoTurns(t *testing.T) {
 func TestFanTellsOfGhosts(t *testing.T) {
 	var heard []string
 	w := newWorld(t, 2, func(p *Plan) {
-		p.services["rooms.test"] = func(c *feature.Ctx, s *stanza.Stanza) {
+		p.domains.add(domain{"rooms.test", func(c *feature.Ctx, s *stanza.Stanza) {
 			heard = append(heard, s.Kind.String()+" "+s.Type.String()+" "+s.From.String()+" "+s.To.String())
-		}
+		}})
 		p.FilterIn = []feature.Stage{func(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 			if s.To.Local() == "deaf" {
 				return feature.Done

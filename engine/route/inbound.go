@@ -81,9 +81,9 @@ func (r *Router) deliver(s *stanza.Stanza) {
 	} else {
 		c.Owner = s.To.Bare()
 	}
-	if handle := r.services[s.To.Domain()]; handle != nil {
+	if d := r.domains.find(s.To.Domain()); d != nil && d.service != nil {
 		c.Origin = r.env.Cause()
-		r.env.Because(feature.Cause{}, func() { handle(c, s) }) // one stanza becomes many
+		r.env.Because(feature.Cause{}, func() { d.service(c, s) }) // one stanza becomes many
 		return
 	}
 	if run(r.FilterIn, c, s) == feature.Continue {

@@ -109,7 +109,7 @@ func (r *Router) sendIQ(c *feature.Ctx, s *stanza.Stanza) {
 		r.ownIQ(c, s, feature.Own|feature.Server)
 	case s.To == c.Owner:
 		r.ownIQ(c, s, feature.Own)
-	case !s.To.HasLocal() && r.Hosts[s.To.Domain()]:
+	case !s.To.HasLocal() && r.domains.accounts(s.To.Domain()):
 		r.serverIQ(c, s)
 	default:
 		r.forward(c, s)
@@ -150,7 +150,7 @@ func (r *Router) forward(c *feature.Ctx, s *stanza.Stanza) {
 		r.fail(c, s, stanza.RemoteServerNotFound)
 		return
 	}
-	if !s.To.HasLocal() && r.Hosts[s.To.Domain()] {
+	if !s.To.HasLocal() && r.domains.accounts(s.To.Domain()) {
 		r.toServer(c, s)
 		return
 	}

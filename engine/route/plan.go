@@ -21,14 +21,12 @@ type iqHandlers [3]func(*feature.Ctx, *stanza.Stanza)
 // element: that is our own bug.
 func NewPlan(hosts []string, features []feature.Feature) *Plan {
 	p := &Plan{
-		Hosts:    make(map[string]bool),
-		services: make(map[string]func(*feature.Ctx, *stanza.Stanza)),
-		iq:       make(map[iqKey]*iqHandlers),
-		nonza:    make(map[string]func(*feature.Ctx, xml.Elem)),
-		spaces:   make(map[string]bool),
+		iq:     make(map[iqKey]*iqHandlers),
+		nonza:  make(map[string]func(*feature.Ctx, xml.Elem)),
+		spaces: make(map[string]bool),
 	}
 	for _, h := range hosts {
-		p.Hosts[h] = true
+		p.domains.add(domain{name: h})
 	}
 	for i := range features {
 		p.add(&features[i])
@@ -49,7 +47,7 @@ func (p *Plan) add(f *feature.Feature) {
 		if p.serves(sv.Host) {
 			panic(fmt.Sprintf("route: %s wants the domain %s, which is taken", f.Name, sv.Host))
 		}
-		p.services[sv.Host] = sv.Handle
+		p.domains.add(domain{sv.Host, sv.Handle})
 	}
 	for _, n := range f.Nonza {
 		if p.nonza[n.Space] != nil {

@@ -17,8 +17,7 @@ import (
 // Plan is what the routers of all loops share: domains, order of stages,
 // handlers. It does not change while they run.
 type Plan struct {
-	Hosts    map[string]bool // domains of accounts
-	services map[string]func(*feature.Ctx, *stanza.Stanza)
+	domains domains
 
 	// FilterOut and FilterIn judge stanzas of every kind with an address of
 	// somebody else, before all other stages.
@@ -88,7 +87,7 @@ func (r *Router) Env() *feature.Env { return &r.env }
 // Local reports whether host is a domain of ours, of accounts or of a service.
 func (r *Router) Local(host string) bool { return r.serves(host) }
 
-func (p *Plan) serves(host string) bool { return p.Hosts[host] || p.services[host] != nil }
+func (p *Plan) serves(host string) bool { return p.domains.find(host) != nil }
 
 // Run runs fn as a handler: what it routes to this loop is handled after it.
 func (r *Router) Run(fn func()) {
