@@ -32,6 +32,7 @@ import (
 	"meerkat/engine/feature/pubsub"
 	"meerkat/engine/feature/push"
 	"meerkat/engine/feature/register"
+	"meerkat/engine/feature/report"
 	"meerkat/engine/feature/rosters"
 	"meerkat/engine/feature/serviceadmin"
 	"meerkat/engine/feature/session"
@@ -85,14 +86,15 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	}
 	push, pusher := push.New(&flags, csi.Inactive, loops)
 	f.push = pusher
-	block, blocks := blocking.New(&flags)
+	reporting, reports := report.New(loops)
+	block, blocks := blocking.New(&flags, reports.Read)
 	f.blocking = blocks
 	nodes := pep.NewHost(loops)
 	nodes.Hides = blocks.HidesEvents
 	picture, pictures := avatar.New(&flags, nodes, f.presence.PresenceOut, loops)
 	f.avatar = pictures
 	f.list = append(f.list, picture)
-	f.list = append(f.list, push, block, csi.New(pusher.Missed), private.New(), vcard.New(pictures), limits.New(), extdisco.New())
+	f.list = append(f.list, push, block, reporting, csi.New(pusher.Missed), private.New(), vcard.New(pictures), limits.New(), extdisco.New())
 	f.list = append(f.list, muc.New(cfg.Domains, &cfg.Rooms, loops))
 	f.list = append(f.list, upload.New(cfg, files))
 	admin, adminCommands := serviceadmin.New(serviceadmin.Options{Loops: loops, LastSeen: last.Seen, Quit: quit})

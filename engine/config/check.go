@@ -15,7 +15,7 @@ func (c *Config) Check() (errs []error) {
 	for _, o := range options(c) {
 		errs = append(errs, o.check())
 	}
-	errs = append(errs, c.checkDomains(), c.TLS.Check(), c.C2S.Check(), c.HTTP.Check(), c.External.Check(), c.SASL.Check(), c.checkAdmins(), c.Contact.Check(), c.Invites.Check(), c.Archive.Check(c.Domains), c.Rooms.Check(c.Domains), c.PubSub.Check(c.Domains, c.Rooms.Name, c.Upload.Name), c.Upload.Check(c.Domains, c.Rooms.Name), c.Limits.Check())
+	errs = append(errs, c.checkDomains(), c.TLS.Check(), c.C2S.Check(), c.HTTP.Check(), c.External.Check(), c.SASL.Check(), c.checkAdmins(), c.Contact.Check(), c.Invites.Check(), c.Reports.Check(), c.Archive.Check(c.Domains), c.Rooms.Check(c.Domains), c.PubSub.Check(c.Domains, c.Rooms.Name, c.Upload.Name), c.Upload.Check(c.Domains, c.Rooms.Name), c.Limits.Check())
 	errs = append(errs, c.checkListeners())
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }

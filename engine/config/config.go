@@ -30,6 +30,7 @@ type Config struct {
 	Upload   Upload   `toml:"upload"`
 	Push     Push     `toml:"push"`
 	Invites  Invites  `toml:"invites"`
+	Reports  Reports  `toml:"reports"`
 	Limits   Limits   `toml:"limits"`
 	Loops    Loops    `toml:"loops"`
 	Metrics  Metrics  `toml:"metrics"`

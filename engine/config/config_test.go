@@ -188,6 +188,7 @@ func TestManualWithoutCommentsIsTheDefault(t *testing.T) {
 	}
 	want := Default()
 	want.TLS.Certificates, want.Admin.Accounts = []Certificate{}, []string{}
+	want.Reports.Forward = []string{}
 	want.Contact = Contact{[]string{}, []string{}, []string{}, []string{}, []string{}, []string{}, []string{}}
 	want.External.Services, want.Archive.Domains = []ExternalService{}, []DomainArchive{}
 	want.HTTP.Listen, want.HTTP.TLSListen, want.HTTP.Proxies, want.HTTP.PublicIPs = []string{}, []string{}, []string{}, []string{}

@@ -33,15 +33,21 @@ type Feature struct {
 	active account.Slot[string] // of sessions: name of the active list, "" declines any
 	wants  account.Flag         // the session has asked for the blocklist
 	lister account.Flag         // the session has asked for privacy lists
+	report Reports
 }
 
+// Reports reads what a <block/> says of those who are blocked (XEP-0377). What it
+// returns, if not nil, is called when the block is stored.
+type Reports func(c *feature.Ctx, block xml.Elem) (blocked func(), cond stanza.Condition)
+
 // New returns the feature.
-func New(flags *account.Flags) (feature.Feature, *Feature) {
+func New(flags *account.Flags, reports Reports) (feature.Feature, *Feature) {
 	f := &Feature{
 		lists:  account.NewSlot[lists](flags),
 		active: account.NewSlot[string](flags),
 		wants:  flags.New("blocking"),
 		lister: flags.New("privacy"),
+		report: reports,
 	}
 	return feature.Feature{
 		Name:  "blocking",
@@ -103,6 +109,10 @@ func (f *Feature) block(c *feature.Ctx, q *stanza.Stanza) {
 	if cond == stanza.OK && len(jids) == 0 {
 		cond = stanza.BadRequest
 	}
+	var blocked func()
+	if cond == stanza.OK {
+		blocked, cond = f.report(c, q.Payload())
+	}
 	if cond != stanza.OK {
 		c.Fail(q, cond, "")
 		return
@@ -115,7 +125,7 @@ func (f *Feature) block(c *feature.Ctx, q *stanza.Stanza) {
 			return "", nil, stanza.ResourceConstraint
 		}
 		return "block", fresh, nil
-	})
+	}, blocked)
 }
 
 func (f *Feature) unblock(c *feature.Ctx, q *stanza.Stanza) {
@@ -124,12 +134,12 @@ func (f *Feature) unblock(c *feature.Ctx, q *stanza.Stanza) {
 		c.Fail(q, cond, "")
 		return
 	}
-	f.change(c, q, func(l *lists) (string, []string, error) { return "unblock", l.unblock(jids), nil })
+	f.change(c, q, func(l *lists) (string, []string, error) { return "unblock", l.unblock(jids), nil }, nil)
 }
 
 // change stores what apply does to the lists, then tells everybody: resources by
 // a push (XEP-0191 §3.3, §3.4), contacts by presence.
-func (f *Feature) change(c *feature.Ctx, q *stanza.Stanza, apply func(*lists) (string, []string, error)) {
+func (f *Feature) change(c *feature.Ctx, q *stanza.Stanza, apply func(*lists) (string, []string, error), then func()) {
 	env, owner, a, req := c.Env, c.Owner, c.Account, c.Later(q)
 	var l *lists
 	var what string
@@ -157,6 +167,9 @@ func (f *Feature) change(c *feature.Ctx, q *stanza.Stanza, apply func(*lists) (s
 		f.pushList(env, a, l.Default, false)
 		if what == "unblock" {
 			f.tell(env, a, jids, false)
+		}
+		if then != nil {
+			then()
 		}
 	})
 }
