@@ -117,69 +117,6 @@ func (s *server) files(t *testing.T, glob string) []string {
 	return list
 }
 
-// TestKillKeepsUploads kills the server with kill -9 while files are uploaded.
-// What was answered with 201 is there afterwards; of the others there is
-// nothing to see, and the client may try again.
-func TestKillKeepsUploads(t *testing.T) {
-	s := newUploads(t, "limits.disk_free = 0")
-	s.add("romeo")
-	c := login(t, s, "romeo")
-	type file struct {
-		slot
-		data []byte
-		n    int
-	}
-	var whole, half []*file
-	for i := range 6 {
-		f := &file{data: noise(100_000 + i)}
-		f.slot = c.place(t, fmt.Sprintf("whole %d.jpg", i), "image/jpeg", len(f.data))
-		if status, _, err := s.ask("PUT", f.Put.URL, "image/jpeg", bytes.NewReader(f.data), len(f.data)); err != nil || status != 201 {
-			t.Fatalf("PUT: %d, %v", status, err)
-		}
-		whole = append(whole, f)
-	}
-	for i := range 6 {
-		f := &file{data: noise(300_000 + i)}
-		f.slot = c.place(t, fmt.Sprintf("half%d.jpg", i), "image/jpeg", len(f.data))
-		half = append(half, f)
-		in, out := io.Pipe()
-		go s.ask("PUT", f.Put.URL, "image/jpeg", in, len(f.data))
-		go out.Write(f.data[:200_000])
-	}
-	for end := time.Now().Add(patience); len(s.files(t, "tmp/*")) < len(half); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("only %d uploads are on their way", len(s.files(t, "tmp/*")))
-		}
-	}
-	s.kill()
-	if len(s.files(t, "tmp/*")) == 0 {
-		t.Error("the server was not killed amid uploads")
-	}
-	s.start()
-	if left := s.files(t, "tmp/*"); len(left) > 0 {
-		t.Errorf("left of what was interrupted: %v", left)
-	}
-	for _, f := range whole {
-		if status, got, err := s.ask("GET", f.Get.URL, "", nil, 0); err != nil || status != 200 || !bytes.Equal(got, f.data) {
-			t.Errorf("GET of a whole file: %d, %d bytes, %v", status, len(got), err)
-		}
-	}
-	for _, f := range half {
-		if status, got, err := s.ask("GET", f.Get.URL, "", nil, 0); err != nil || status != 404 {
-			t.Errorf("GET of half a file: %d, %d bytes, %v", status, len(got), err)
-		}
-		if status, text, err := s.ask("PUT", f.Put.URL, "image/jpeg", bytes.NewReader(f.data), len(f.data)); err != nil || status != 201 {
-			t.Errorf("PUT again: %d, %s, %v", status, text, err)
-		}
-		if status, got, err := s.ask("GET", f.Get.URL, "", nil, 0); err != nil || status != 200 || !bytes.Equal(got, f.data) {
-			t.Errorf("GET: %d, %d bytes, %v", status, len(got), err)
-		}
-		if status, _, err := s.ask("PUT", f.Put.URL, "image/jpeg", bytes.NewReader(f.data), len(f.data)); err != nil || status != 409 {
-			t.Errorf("PUT a second time: %d, %v", status, err)
-		}
-	}
-}
-
 // TestUploadRefusals: what clients do wrong on the wire, with bodies that the
 // server does not want.
 func TestUploadRefusals(t *testing.T) {
