@@ -212,11 +212,13 @@ func (n *Node) sendLast(e *feature.Env, tx *store.Tx, owner string, to jid.JID) 
 		return
 	}
 	var b xml.Builder
-	n.startMessage(b.Reset(nil, stanza.Client), owner)
+	n.startMessage(b.Reset(e.Scratch(), stanza.Client), owner)
 	b.Attr("to", to.String()).Start("event", EventSpace).Start("items", "").Attr("node", n.Name)
 	it.build(&b, n.Payloads)
 	b.End().End().Start("delay", "urn:xmpp:delay").Attr("from", owner).Attr("stamp", it.Time.Format(time.RFC3339)).End()
-	e.Router.Send(to, b.End().Bytes())
+	out := b.End().Bytes()
+	e.Router.Send(to, out)
+	e.Keep(out)
 	lastItems.Add(e.Shard(), 1)
 }
 
