@@ -117,7 +117,7 @@ func (r *room) carryOut(req *feature.Request, who jid.JID, list []change, most i
 			return
 		}
 		r.takeNicks(nicks)
-		r.apply(list, actor)
+		r.apply(list, actor, who)
 		req.Result(nil)
 	})
 }
@@ -186,12 +186,16 @@ func (r *room) judgeAll(after map[string]affiliation, most int) stanza.Condition
 }
 
 // apply makes the changes, and tells who is here.
-func (r *room) apply(list []change, actor string) {
+func (r *room) apply(list []change, actor string, who jid.JID) {
 	for i := range list {
 		ch := &list[i]
 		it := item{actor: actor, reason: ch.reason}
 		if ch.aff != nil {
-			r.affiliate(ch.bare.String(), *ch.aff, it)
+			was, bare := r.affiliation(ch.bare), ch.bare.String()
+			r.affiliate(bare, *ch.aff, it)
+			if was != *ch.aff && len(r.of(bare)) == 0 {
+				r.tellAbsent(ch, was, who)
+			}
 		} else if o := r.named(ch.nick); o != nil {
 			r.giveRole(o, *ch.role, it)
 		}

@@ -69,6 +69,38 @@ func (r *room) welcome(c *feature.Ctx, guest jid.JID, by *seat) {
 	})
 }
 
+// tellAbsent tells a user who is not here what it has become: whom the room is
+// now open to is invited (§9.5), others hear of it by status 101.
+func (r *room) tellAbsent(ch *change, was affiliation, by jid.JID) {
+	var b xml.Builder
+	b.Reset(nil, stanza.Client).Start("message", "").Attr("from", r.jid.String()).Attr("to", ch.bare.String())
+	b.Start("x", userSpace)
+	if r.set.MembersOnly && was < member && *ch.aff >= member {
+		b.Start("invite", "").Attr("from", by.BareString())
+	} else {
+		b.Start("item", "").Attr("affiliation", ch.aff.String()).Attr("role", noRole.String()).Attr("jid", ch.bare.String())
+	}
+	if ch.reason != "" {
+		b.Start("reason", "").Text(ch.reason).End()
+	}
+	b.End()
+	if r.set.MembersOnly && was < member && *ch.aff >= member {
+		r.buildPassword(&b)
+		b.End()
+	} else {
+		buildCodes(&b, []int{101})
+		b.End().Start("no-store", "urn:xmpp:hints").End()
+	}
+	r.env.Router.Send(ch.bare, b.End().Bytes())
+}
+
+// buildPassword adds the password, where there is one, to an invitation.
+func (r *room) buildPassword(b *xml.Builder) {
+	if r.set.Protected {
+		b.Start("password", "").Text(r.set.Secret).End()
+	}
+}
+
 func (r *room) sendInvitation(s *stanza.Stanza, to jid.JID, e xml.Elem) {
 	reason := string(e.Child("reason", userSpace).Text())
 	var b xml.Builder
@@ -82,9 +114,7 @@ func (r *room) sendInvitation(s *stanza.Stanza, to jid.JID, e xml.Elem) {
 		b.Start("continue", "").OptAttr("thread", string(ct.Attr("thread"))).End()
 	}
 	b.End()
-	if r.set.Protected {
-		b.Start("password", "").Text(r.set.Secret).End()
-	}
+	r.buildPassword(&b)
 	b.End()
 	b.Start("x", inviteSpace).Attr("jid", r.jid.String()).OptAttr("reason", reason)
 	if r.set.Protected {
