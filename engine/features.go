@@ -91,7 +91,7 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	f.blocking = blocks
 	nodes := pep.NewHost(loops)
 	nodes.Hides = blocks.HidesEvents
-	picture, pictures := avatar.New(&flags, nodes, f.presence.PresenceOut, loops)
+	picture, pictures := avatar.New(&flags, nodes, f.broadcast, loops)
 	f.avatar = pictures
 	f.list = append(f.list, picture)
 	f.list = append(f.list, push, block, reporting, csi.New(pusher.Missed), private.New(), vcard.New(pictures), limits.New(), extdisco.New())

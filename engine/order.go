@@ -6,6 +6,7 @@ import (
 	"meerkat/engine/feature/last"
 	"meerkat/engine/feature/offline"
 	"meerkat/engine/route"
+	"meerkat/engine/stanza"
 )
 
 // The way of every stanza through the features. The order is written here and
@@ -57,6 +58,15 @@ func (f *features) presenceOut() []feature.Stage {
 		f.sm.PresenceOut,       // what a session comes back as
 		f.caps.PresenceOut,     // what its client can do, and the events that it wants
 	}
+}
+
+// broadcast is what presence passes that the server has changed and sends again
+// for a session.
+func (f *features) broadcast(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
+	if v := f.presence.PresenceOut(c, s); v == feature.Done {
+		return v
+	}
+	return f.sm.PresenceOut(c, s)
 }
 
 // presenceIn is what presence for one of our accounts passes.
