@@ -13,6 +13,9 @@ type Resumer struct {
 	// Resume must call r.Done, now or later, on the loop of the owner, where it
 	// is called.
 	Resume func(r *Resumption, e xml.Elem)
+	// Early is what such an element hears before login, ahead of the stream's
+	// end; nil is nothing.
+	Early func(e xml.Elem) []byte
 }
 
 // Inline is what a client may ask for along with a resource (XEP-0386 §3.2), by

@@ -19,6 +19,14 @@ func (s *Stream) resume(e xml.Elem) {
 	s.goHome(func() { s.resumeHere(request, s.resumed) })
 }
 
+// early ends a stream on which something came that is for later.
+func (s *Stream) early(e xml.Elem) {
+	if s.resumes(e.Space()) {
+		s.put(s.at.sh.Resume.Early(e))
+	}
+	s.fail("not-authorized", "log in first")
+}
+
 // resumed answers.
 func (s *Stream) resumed(sess *account.Session, answer []byte, start func()) {
 	s.put(answer)

@@ -127,7 +127,7 @@ func (s *Stream) element(e xml.Elem) {
 	case string(space) == nsSASL2:
 		s.sasl2(e)
 	case !s.preAuth(e):
-		s.fail("not-authorized", "log in first")
+		s.early(e)
 	}
 }
 

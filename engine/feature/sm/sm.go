@@ -74,7 +74,7 @@ func New(loops int, others []feature.Feature) (feature.Feature, *Feature) {
 		Name:   "sm",
 		Spec:   "XEP-0198",
 		Nonza:  []feature.Nonza{{Space: space, Handle: f.nonza}},
-		Resume: &feature.Resumer{Space: space, Resume: f.resume},
+		Resume: &feature.Resumer{Space: space, Resume: f.resume, Early: early},
 		Inline: &feature.Inline{Space: space, Handle: f.inline},
 		Stream: []feature.StreamFeature{{Bound: true, Append: func(c *feature.Ctx, b *xml.Builder, _ string) {
 			if c.Session == nil || !managed(c.Session) {
@@ -243,6 +243,14 @@ func failedAfter(cond stanza.Condition, h uint32) []byte {
 	var b xml.Builder
 	return b.Reset(nil, stanza.Client).Start("failed", space).AttrInt("h", int64(h)).
 		Start(cond.String(), nsCondition).End().End().Bytes()
+}
+
+// early refuses what comes before login (XEP-0198 §3).
+func early(e xml.Elem) []byte {
+	if l := string(e.Local()); l != "enable" && l != "resume" {
+		return nil
+	}
+	return failed(stanza.UnexpectedRequest)
 }
 
 // yes reads an XML boolean.
