@@ -43,6 +43,9 @@ type command struct {
 	Body   string `json:"body,omitempty"` // of send: a number from 0 comes behind it
 	N      int    `json:"n,omitempty"`    // of send: how many; of upload: bytes
 	URL    string `json:"url,omitempty"`  // of fetch
+
+	Managed bool              `json:"managed,omitempty"` // login: with stream management
+	Values  map[string]string `json:"values,omitempty"`  // of execute: what the form is filled in with
 }
 
 // event is what a client reports.
@@ -69,6 +72,8 @@ type event struct {
 	URL  string `json:"url"`  // of uploaded
 	Same bool   `json:"same"` // of fetched: it is what upload makes of N bytes
 	N    int    `json:"n"`
+
+	Values map[string]string `json:"values"` // of a form
 }
 
 type contact struct {

@@ -5,8 +5,11 @@ Every line of output is one event. Package clients has the vocabulary.
 import asyncio
 import io
 import json
+import os
+import signal
 import ssl
 import sys
+import xml.etree.ElementTree as ET
 
 import aiohttp
 import slixmpp
@@ -32,8 +35,11 @@ class Client(slixmpp.ClientXMPP):
         if cmd.get("tls"):
             self.ssl_context.minimum_version = VERSIONS[cmd["tls"]]
             self.ssl_context.maximum_version = VERSIONS[cmd["tls"]]
-        for plugin in ("xep_0030", "xep_0092", "xep_0199", "xep_0203"):
+        for plugin in ("xep_0004", "xep_0030", "xep_0050", "xep_0092", "xep_0199", "xep_0203"):
             self.register_plugin(plugin)
+        if cmd.get("managed"):
+            self.register_plugin("xep_0198")
+            self.add_event_handler("sm_enabled", lambda _: say("managed"))
         if cmd["do"] == "register":
             self.register_plugin("xep_0077")
             self._always_send_everything = True  # else 1.8 holds the registration back until login
@@ -167,6 +173,52 @@ def contents(n):
     return bytes((i * 7 + i // 251) % 256 for i in range(n))
 
 
+async def enable(cmd):
+    """Wants an app server to hear of messages (XEP-0357), with a secret that it knows us by."""
+    iq = client.Iq(stype="set")
+    e = ET.SubElement(iq.xml, "{urn:xmpp:push:0}enable", {"jid": cmd["to"], "node": cmd["name"]})
+    form = client["xep_0004"].make_form(ftype="submit")
+    form.add_field(var="FORM_TYPE", ftype="hidden", value="http://jabber.org/protocol/pubsub#publish-options")
+    form.add_field(var="secret", value="s3cret")
+    e.append(form.xml)
+    await iq.send(timeout=30)
+    say("enabled")
+
+
+async def serve(_):
+    """Is an app server: takes what is published, and says so."""
+    pubsub = "{http://jabber.org/protocol/pubsub}"
+    data = "{jabber:x:data}"
+
+    def published(iq):
+        fields = {f.get("var"): f.findtext(data + "value") for f in iq.xml.iter(data + "field")}
+        node = iq.xml.find(f"{pubsub}pubsub/{pubsub}publish").get("node")
+        say("push", **{"from": iq["from"].full}, name=node, n=int(fields["message-count"]), values=fields)
+        iq.reply().send()
+
+    client.register_handler(Callback("push", MatchXPath("{jabber:client}iq/" + pubsub + "pubsub"), published))
+    say("serving")
+
+
+async def execute(cmd):
+    """Runs an ad-hoc command (XEP-0050) of one form."""
+    adhoc = client["xep_0050"]
+    c = (await adhoc.send_command(cmd["to"], cmd["name"], timeout=30))["command"]
+    if c["status"] == "executing":
+        form = client["xep_0004"].make_form(ftype="submit")
+        for name, value in cmd["values"].items():
+            form.add_field(var=name, value=value)
+        c = (await adhoc.send_command(cmd["to"], cmd["name"], action="complete", sessionid=c["sessionid"],
+                                      payload=[form], timeout=30))["command"]
+    values = {f.get("var"): f.findtext("{jabber:x:data}value") or "" for f in c.xml.iter("{jabber:x:data}field")}
+    say("executed", status=c["status"], values=values)
+
+
+async def commands(cmd):
+    items = await client["xep_0050"].get_commands(cmd["to"], timeout=30)
+    say("commands", features=sorted(i[1] for i in items["disco_items"]["items"]))
+
+
 async def change(cmd):
     """Changes the own password, or with none removes the account."""
     client.register_plugin("xep_0077")
@@ -177,6 +229,11 @@ async def change(cmd):
     say("done")
 
 
+async def die(_):
+    """Is gone without a word."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 async def logout(cmd):
     await client.disconnect()
     say("offline")
@@ -185,7 +242,8 @@ async def logout(cmd):
 COMMANDS = {
     "login": login, "register": login, "presence": presence, "send": send, "ping": ping,
     "roster": roster, "roster-set": roster_set, "roster-remove": roster_remove,
-    "upload": upload, "fetch": fetch, "disco": disco, "version": version, "change": change, "logout": logout,
+    "enable": enable, "serve": serve, "execute": execute, "commands": commands,
+    "upload": upload, "fetch": fetch, "disco": disco, "version": version, "change": change, "die": die, "logout": logout,
 }
 
 
