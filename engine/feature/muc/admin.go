@@ -145,12 +145,12 @@ func (r *room) judge(by standing, who jid.JID, ch *change, after map[string]affi
 		}
 		ch.bare = o.bare()
 	}
+	if *ch.aff == outcast && ch.bare == who.Bare() && by.aff >= admin {
+		return stanza.Conflict // §9.1
+	}
 	was := r.affiliation(ch.bare)
 	if cond := mayChangeAffiliation(by.aff, was, *ch.aff); cond != stanza.OK {
 		return cond
-	}
-	if *ch.aff == outcast && ch.bare == who.Bare() {
-		return stanza.Conflict // §9.1
 	}
 	after[ch.bare.String()] = *ch.aff
 	if ch.named && *ch.aff >= member {

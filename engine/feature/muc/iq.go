@@ -59,7 +59,7 @@ func (r *room) occupantIQ(c *feature.Ctx, s *stanza.Stanza) {
 	}
 	st := r.seat(s.From)
 	switch {
-	case st == nil && s.Payload().Is("query", infoSpace):
+	case st == nil && (s.Payload().Is("query", infoSpace) || s.Payload().Is("query", itemsSpace)):
 		refuse(c, s, stanza.BadRequest) // §6.6
 	case st == nil:
 		refuse(c, s, stanza.NotAcceptable)
