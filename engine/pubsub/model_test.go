@@ -156,7 +156,7 @@ func TestRemovedNodeLeavesNothing(t *testing.T) {
 			}
 		}
 		for _, r := range []relation{affiliations, subscriptions} {
-			if r.byNode.Len(tx, juliet)+r.byWho.Len(tx, juliet) != 0 {
+			if r.byNode.Len(tx, juliet)+r.byWho.Len(tx, "romeo@test") != 0 {
 				t.Error("somebody is still something to the node")
 			}
 		}

@@ -7,8 +7,9 @@ import (
 	"meerkat/store"
 )
 
-// relation is what addresses are to nodes, one byte each, kept in both orders:
-// by node, NUL, address; and by bare address, NUL, node, NUL, address.
+// relation is what addresses are to nodes, one byte each, kept in both orders: for
+// the owner of the nodes by node, NUL, address; and for the bare address by owner,
+// NUL, node, NUL, address.
 type relation struct{ byNode, byWho store.Map }
 
 // of returns what who is to a node, 0 for nothing.
@@ -21,17 +22,17 @@ func (r relation) of(tx *store.Tx, owner, node, who string) byte {
 
 // put makes who v to a node; 0 ends it.
 func (r relation) put(tx *store.Tx, owner, node, who string, v byte) error {
-	k1, k2 := node+"\x00"+who, bareOf(who)+"\x00"+node+"\x00"+who
+	k1, k2 := node+"\x00"+who, owner+"\x00"+node+"\x00"+who
 	if v == 0 {
 		if err := r.byNode.Delete(tx, owner, k1); err != nil {
 			return err
 		}
-		return r.byWho.Delete(tx, owner, k2)
+		return r.byWho.Delete(tx, bareOf(who), k2)
 	}
 	if err := r.byNode.Put(tx, owner, k1, []byte{v}); err != nil {
 		return err
 	}
-	return r.byWho.Put(tx, owner, k2, []byte{v})
+	return r.byWho.Put(tx, bareOf(who), k2, []byte{v})
 }
 
 // bareOf cuts a prepared address at its first slash, which ends the domain.
@@ -53,13 +54,61 @@ func (r relation) each(tx *store.Tx, owner, node string, fn func(who string, v b
 // eachOf calls fn for all that a bare address, or one of its resources, is to any
 // node.
 func (r relation) eachOf(tx *store.Tx, owner, bare string, fn func(node, who string, v byte) error) error {
-	return eachBelow(r.byWho, tx, owner, bare, func(rest string, v []byte) error {
+	return eachBelow(r.byWho, tx, bare, owner, func(rest string, v []byte) error {
 		node, who, ok := strings.Cut(rest, "\x00")
 		if !ok || len(v) != 1 {
 			return errDamaged
 		}
 		return fn(node, who, v[0])
 	})
+}
+
+// tie is one line of a relation.
+type tie struct{ owner, node, who string }
+
+// ties returns all that a bare address, or one of its resources, is to nodes of
+// whomever.
+func (r relation) ties(tx *store.Tx, bare string) (all []tie) {
+	_ = r.byWho.Each(tx, bare, func(key string, _ []byte) error {
+		if parts := strings.SplitN(key, "\x00", 3); len(parts) == 3 {
+			all = append(all, tie{parts[0], parts[1], parts[2]})
+		}
+		return nil
+	})
+	return all
+}
+
+// Forget ends all that the account is to nodes of others, and others are to its
+// own: who gets the name next must not hear what it may not. It comes before the
+// account's own data is removed.
+func Forget(tx *store.Tx, account string) error {
+	for _, t := range affiliations.ties(tx, account) {
+		if err := affiliations.put(tx, t.owner, t.node, t.who, 0); err != nil {
+			return err
+		}
+	}
+	for _, t := range subscriptions.ties(tx, account) {
+		n, err := Find(tx, t.owner, t.node)
+		if err != nil || n == nil {
+			continue
+		}
+		if err := n.setState(tx, t.owner, t.who, Unsubscribed); err != nil {
+			return err
+		}
+	}
+	var names []string
+	if err := Each(tx, account, func(n *Node) error { names = append(names, n.Name); return nil }); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := affiliations.clear(tx, account, name); err != nil {
+			return err
+		}
+		if err := subscriptions.clear(tx, account, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // clear ends all there is to a node.

@@ -61,7 +61,19 @@ func New(host *pubsub.Host, clients *caps.Clients) (feature.Feature, *Feature) {
 			{Space: pubsub.Space, Local: "pubsub", To: everybody, Handle: host.Handle},
 			{Space: pubsub.OwnerSpace, Local: "pubsub", To: everybody, Handle: host.Handle},
 		},
+		Removed: removed,
 	}, f
+}
+
+// removed ends what the account is to nodes of others.
+func removed(c *feature.Ctx) func() {
+	env, owner := c.Env, c.Owner.Clone().String()
+	env.Update(func(tx *store.Tx) error { return pubsub.Forget(tx, owner) }, func(err error) {
+		if err != nil {
+			env.Log.Error("a removed account is still known to nodes of others", "account", owner, "err", err)
+		}
+	})
+	return nil
 }
 
 // askSpace is the namespace of what a session asks its contacts' loops for. It
