@@ -17,7 +17,7 @@ import (
 // was acknowledged, once.
 func TestRoomsSurviveKills(t *testing.T) {
 	const members, messages, deaths = 3, 200, 3
-	s := newServer(t, "c2s.require_tls = false\nlimits.bytes_per_second = 0\nlimits.scram_iterations = 4096")
+	s := newServer(t, "c2s.require_tls = false\nlimits.bytes_per_second = 0\nrooms.user_messages = 0\nrooms.messages = 0\nlimits.scram_iterations = 4096")
 	room := "hall@conference." + domain
 	s.add("owner")
 	owner := login(t, s, "owner")

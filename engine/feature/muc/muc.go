@@ -4,7 +4,9 @@
 package muc
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"meerkat/engine/config"
@@ -124,10 +126,24 @@ func missing(c *feature.Ctx, s *stanza.Stanza) {
 
 // refuse answers s with an error, and counts it.
 func refuse(c *feature.Ctx, s *stanza.Stanza, cond stanza.Condition) {
-	if s.Bounces() {
-		refused.Add(c.Shard(), 1)
-		c.Fail(s, cond, "")
+	if !s.Bounces() {
+		return
 	}
+	refused.Add(c.Shard(), 1)
+	if s.Kind == stanza.Presence && s.Elem.Child("x", mucSpace).OK() {
+		refuseEntry(c, s, cond)
+		return
+	}
+	c.Fail(s, cond, "")
+}
+
+// refuseEntry answers who wants to enter as the examples of §7.2 do: clients know
+// by <x/> that the error is about that.
+func refuseEntry(c *feature.Ctx, s *stanza.Stanza, cond stanza.Condition) {
+	b := s.AppendError(c.Scratch(), cond, "")
+	b = slices.Insert(b, bytes.Index(b, []byte("<error")), []byte("<x xmlns='"+mucSpace+"'/>")...)
+	c.Router.Send(s.From, b)
+	c.Keep(b)
 }
 
 func (f *service) handlePresence(c *feature.Ctx, s *stanza.Stanza, r *room) {
