@@ -1,11 +1,14 @@
 package pubsub
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"meerkat/engine/feature"
 	"meerkat/engine/form"
+	"meerkat/engine/jid"
 	"meerkat/engine/rsm"
 	"meerkat/engine/stanza"
 	"meerkat/store"
@@ -36,11 +39,10 @@ var PersonalFeatures = []string{
 // where there is nothing to tell.
 func (h *Host) Disco(c *feature.Ctx, q *stanza.Stanza) (answered bool) {
 	name := string(q.Payload().Attr("node"))
+	if name == "" {
+		return h.tellNodes(c, q)
+	}
 	c.View(func(tx *store.Tx) {
-		if name == "" {
-			answered = h.tellNodes(c, q, tx)
-			return
-		}
 		n, err := Find(tx, c.Owner.String(), name)
 		if err != nil || n == nil {
 			return
@@ -57,27 +59,84 @@ func (h *Host) Disco(c *feature.Ctx, q *stanza.Stanza) (answered bool) {
 	return answered
 }
 
-// tellNodes lists the nodes that may be read.
-func (h *Host) tellNodes(c *feature.Ctx, q *stanza.Stanza, tx *store.Tx) bool {
-	owner := c.Owner.String()
-	var list []*Node
-	err := Each(tx, owner, func(n *Node) error {
-		if h.mayRead(tx, owner, n, q.From, true) == nil {
-			list = append(list, n)
+// tellNodes lists the nodes that may be read, a page at a time. A service may
+// have very many: they are looked through off the loop.
+func (h *Host) tellNodes(c *feature.Ctx, q *stanza.Stanza) bool {
+	page, ok := rsm.Read(q.Payload())
+	if !ok {
+		refuse(c, q, errMalformed)
+		return true
+	}
+	owner := c.Owner.Clone().String()
+	if h.Personal {
+		var list []listed
+		c.View(func(tx *store.Tx) { list = h.readable(tx, owner, q.From) })
+		if len(list) == 0 {
+			return false
+		}
+		c.Result(q, func(b *xml.Builder) { buildNodes(b, owner, list, page) })
+		return true
+	}
+	e, who, answer := c.Env, q.From.Clone(), c.Later(q)
+	var list []listed
+	scan := func() {
+		err := e.Store.View(func(tx *store.Tx) error { list = h.readable(tx, owner, who); return nil })
+		if err != nil {
+			e.Log.Error("the store cannot be read", "err", err)
+		}
+	}
+	if !e.Loop.Work(scan, func() {
+		e.Router.Run(func() { answer.Result(func(b *xml.Builder) { buildNodes(b, owner, list, page) }) })
+	}) {
+		answer.Fail(stanza.ResourceConstraint, "")
+	}
+	return true
+}
+
+// listed is a node in a list.
+type listed struct{ name, title string }
+
+// readable returns the nodes that who may read, in order of their names.
+func (h *Host) readable(tx *store.Tx, owner string, who jid.JID) (list []listed) {
+	_ = Each(tx, owner, func(n *Node) error {
+		if h.mayRead(tx, owner, n, who, true) == nil {
+			list = append(list, listed{n.Name, n.Title})
 		}
 		return nil
 	})
-	if err != nil || len(list) == 0 {
-		return false
+	return list
+}
+
+// mostNodes is how many nodes one answer lists.
+const mostNodes = 500
+
+func buildNodes(b *xml.Builder, owner string, list []listed, page rsm.Request) {
+	place := func(name string) (int, bool) {
+		return slices.BinarySearchFunc(list, name, func(l listed, n string) int { return strings.Compare(l.name, n) })
 	}
-	c.Result(q, func(b *xml.Builder) {
-		b.Start("query", itemsSpace)
-		for _, n := range list {
-			b.Start("item", "").Attr("jid", owner).Attr("node", n.Name).OptAttr("name", n.Title).End()
+	after, before := -1, len(list)
+	if page.HasAfter {
+		var ok bool
+		if after, ok = place(page.After); !ok {
+			after--
 		}
-		b.End()
-	})
-	return true
+	}
+	if page.HasBefore && page.Before != "" {
+		before, _ = place(page.Before)
+	}
+	first, end := page.Slice(after, before, page.Limit(mostNodes, mostNodes))
+	b.Start("query", itemsSpace)
+	for _, l := range list[first:end] {
+		b.Start("item", "").Attr("jid", owner).Attr("node", l.name).OptAttr("name", l.title).End()
+	}
+	if page.Present || end-first < len(list) {
+		set := rsm.Page{Count: len(list), Index: first}
+		if first < end {
+			set.First, set.Last = list[first].name, list[end-1].name
+		}
+		set.Append(b)
+	}
+	b.End()
 }
 
 // tellNames lists the items of a node (XEP-0060 §5.5).

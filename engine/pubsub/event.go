@@ -130,7 +130,7 @@ func (n *Node) shownTo(it roster.Item, a Affiliation) bool {
 
 // stillReads holds a subscriber against the access model of now.
 func (ev *Event) stillReads(tx *store.Tx, who string) bool {
-	if ev.gone != nil {
+	if ev.gone != nil || ev.node.Access == Open { // outcasts are no subscribers
 		return true
 	}
 	j, err := jid.Parse(who)

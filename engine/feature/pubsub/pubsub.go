@@ -100,11 +100,8 @@ func (s *service) disco(c *feature.Ctx, q *stanza.Stanza) {
 	switch {
 	case len(node) == 0 && space == infoSpace:
 		c.Result(q, s.info)
-	case s.host.Disco(c, q):
-	case len(node) > 0:
+	case !s.host.Disco(c, q):
 		c.Fail(q, stanza.ItemNotFound, "")
-	default:
-		c.Result(q, func(b *xml.Builder) { b.Start("query", itemsSpace).End() })
 	}
 }
 
