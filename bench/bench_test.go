@@ -105,6 +105,16 @@ func value(t *testing.T, r *report.Result, name string) float64 {
 	return v
 }
 
+func TestMessageOverWebSocket(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"-tls", "none"}, {"-tls", "direct"}, {"-tls", "none", "-body", "65900"}} {
+		args = append(args, "-ws", "/ws", "-pairs", "5", "-duration", "200ms", "-slices", "1", "-no-floor", "-open", "0")
+		if r := play(t, "message", args...); value(t, r, "rate") == 0 {
+			t.Errorf("%v: no messages", args)
+		}
+	}
+}
+
 // A server cannot be cheaper than the floor by much, nor its rate be nothing.
 func TestMessage(t *testing.T) {
 	t.Parallel()
@@ -204,7 +214,7 @@ func TestLimitDecidesTheStatus(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
-	for _, args := range [][]string{{}, {"nothing"}, {"message", "-pears", "1"}, {"message", "x"}, {"idle", "-tls", "maybe"}, {"seed"}, {"table"}} {
+	for _, args := range [][]string{{}, {"nothing"}, {"message", "-pears", "1"}, {"message", "x"}, {"idle", "-tls", "maybe"}, {"idle", "-ws", "/ws", "-tls", "starttls"}, {"seed"}, {"table"}} {
 		if status := Main(args); status != exitUsage {
 			t.Errorf("bench %v: status %d, want %d", args, status, exitUsage)
 		}

@@ -35,14 +35,16 @@ func (o *serverOptions) flags(fs *flag.FlagSet) {
 
 // clientOptions say how the clients behave.
 type clientOptions struct {
-	tls, mech, domain, password string
-	pipeline                    bool
-	threads, workers            int
-	timeout                     time.Duration
+	tls, ws                string
+	mech, domain, password string
+	pipeline               bool
+	threads, workers       int
+	timeout                time.Duration
 }
 
 func (o *clientOptions) flags(fs *flag.FlagSet) {
 	fs.StringVar(&o.tls, "tls", "none", "none, starttls or direct")
+	fs.StringVar(&o.ws, "ws", "", "connect by WebSocket to this path, as /ws; -addr and -direct are of HTTP then")
 	fs.StringVar(&o.mech, "mech", "SCRAM-SHA-1", "PLAIN, SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512")
 	fs.StringVar(&o.domain, "domain", "localhost", "domain of the accounts")
 	fs.StringVar(&o.password, "password", "bench-password", "password of every account")
@@ -55,7 +57,7 @@ func (o *clientOptions) flags(fs *flag.FlagSet) {
 // target is how the clients meet the server, but for its address.
 func (o *clientOptions) target(layout load.Layout) load.Target {
 	return load.Target{
-		Domain: o.domain, TLS: load.TLS(o.tls), Mech: o.mech, Password: o.password, Resource: "bench",
+		Domain: o.domain, TLS: load.TLS(o.tls), WS: o.ws, Mech: o.mech, Password: o.password, Resource: "bench",
 		Pipeline: o.pipeline, Users: layout.Users, Layout: layout, Threads: o.threads, Timeout: o.timeout,
 	}
 }
@@ -75,7 +77,12 @@ type subject struct {
 func (r *run) subject(layout load.Layout) (*subject, error) {
 	s := &subject{target: r.client.target(layout), pid: r.server.pid, metrics: r.server.metrics}
 	switch s.target.TLS {
-	case load.Plain, load.StartTLS:
+	case load.StartTLS:
+		if s.target.WS != "" {
+			return s, usageError("-ws goes with -tls none or direct")
+		}
+		fallthrough
+	case load.Plain:
 		s.target.Addr = r.server.addr
 	case load.Direct:
 		s.target.Addr = r.server.direct
@@ -107,7 +114,7 @@ func (r *run) start(s *subject) error {
 		}
 	}
 	c := lifted{domain: r.client.domain, data: data, requireTLS: s.target.TLS != load.Plain}
-	for _, addr := range []*string{&c.clear, &c.direct, &c.metrics} {
+	for _, addr := range []*string{&c.clear, &c.direct, &c.http, &c.https, &c.metrics} {
 		if *addr, err = freeAddr(); err != nil {
 			return err
 		}
@@ -120,10 +127,7 @@ func (r *run) start(s *subject) error {
 		return err
 	}
 	s.pid, s.metrics, s.data = s.child.PID, c.metrics, data
-	s.target.Addr = c.clear
-	if s.target.TLS == load.Direct {
-		s.target.Addr = c.direct
-	}
+	s.target.Addr = c.of(s.target)
 	return errors.Join(s.child.Listening(s.target.Addr, time.Minute), s.child.Listening(s.metrics, time.Minute))
 }
 
@@ -162,9 +166,23 @@ func (s *subject) stop() {
 // lifted is the configuration of a server under test: the limits that a crowd from one box
 // would meet are lifted, all others stand as they are shipped.
 type lifted struct {
-	domain, data           string
-	clear, direct, metrics string
-	requireTLS             bool
+	domain, data         string
+	clear, direct        string
+	http, https, metrics string
+	requireTLS           bool
+}
+
+// of is the listener for clients of that kind.
+func (c lifted) of(t load.Target) string {
+	switch direct := t.TLS == load.Direct; {
+	case t.WS != "" && direct:
+		return c.https
+	case t.WS != "":
+		return c.http
+	case direct:
+		return c.direct
+	}
+	return c.clear
 }
 
 func (c lifted) toml() []byte {
@@ -175,6 +193,10 @@ data = %q
 listen = [%q]
 direct_tls = [%q]
 require_tls = %v
+
+[http]
+listen = [%q]
+tls_listen = [%q]
 
 [limits]
 connections_per_address = 0
@@ -192,7 +214,7 @@ changes = 0
 
 [metrics]
 listen = %q
-`, c.domain, c.data, c.clear, c.direct, c.requireTLS, c.metrics)
+`, c.domain, c.data, c.clear, c.direct, c.requireTLS, c.http, c.https, c.metrics)
 }
 
 // freeAddr is a port of loopback that was free just now.

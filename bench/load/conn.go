@@ -14,6 +14,7 @@ const (
 	offline     phase = iota
 	connecting        // TCP
 	handshaking       // TLS
+	upgrading         // the answer of HTTP is awaited
 	opening           // features are awaited
 	securing          // <proceed/> is awaited
 	proving           // SASL's end is awaited
@@ -25,7 +26,7 @@ const (
 
 // awaits is what a client in a phase waits for.
 var awaits = [...]string{
-	connecting: "TCP", handshaking: "TLS", opening: "stream features", securing: "proceed", proving: "SASL",
+	connecting: "TCP", handshaking: "TLS", upgrading: "WebSocket", opening: "stream features", securing: "proceed", proving: "SASL",
 	binding: "bind", settling: "session or roster", leaving: "the end of the stream",
 }
 
@@ -39,6 +40,7 @@ type conn struct {
 	in     []byte   // the front of an unfinished element
 	out    []byte   // what the kernel has not taken
 	tls    *session // nil in clear
+	ws     *socket  // nil over TCP
 	login  *login   // nil when online
 	talk   talk
 	change change
@@ -68,9 +70,18 @@ func (l *loop) arrived(c *conn, b []byte) {
 	case c.tls != nil:
 		l.decrypt(c, b)
 	default:
-		l.xml(c, b)
+		l.text(c, b)
 	}
 	l.flush(c)
+}
+
+// text takes what there is below TLS.
+func (l *loop) text(c *conn, b []byte) {
+	if c.ws != nil {
+		l.frames(c, b)
+		return
+	}
+	l.xml(c, b)
 }
 
 func (l *loop) decrypt(c *conn, b []byte) {
@@ -82,7 +93,7 @@ func (l *loop) decrypt(c *conn, b []byte) {
 	clear, n, err := s.open(l.ciphers.of(int(c.i), s), l.clear[:0], b)
 	l.clear = clear
 	s.in = keep(s.in, b[n:])
-	l.xml(c, clear)
+	l.text(c, clear)
 	if err == io.EOF {
 		l.gone(c, "closed by the server")
 	} else if err != nil {
@@ -149,6 +160,15 @@ func (l *loop) flush(c *conn) {
 // write sends XML.
 func (l *loop) write(c *conn, b []byte) {
 	l.stats.BytesOut += uint64(len(b))
+	if c.ws != nil {
+		l.framed = framed(l.framed[:0], b)
+		b = l.framed
+	}
+	l.seal(c, b)
+}
+
+// seal sends what there is below TLS.
+func (l *loop) seal(c *conn, b []byte) {
 	if c.tls != nil {
 		l.sealed = c.tls.seal(l.ciphers.of(int(c.i), c.tls), l.sealed[:0], b)
 		b = l.sealed

@@ -104,7 +104,7 @@ func (l *loop) connected(c *conn) {
 	case l.t.TLS == Direct:
 		l.secure(c)
 	default:
-		l.open(c)
+		l.greet(c)
 	}
 	l.flush(c)
 }
@@ -119,7 +119,10 @@ const (
 // secure begins the TLS handshake.
 func (l *loop) secure(c *conn) {
 	var alpn []string
-	if l.t.TLS == Direct {
+	switch {
+	case l.t.WS != "":
+		alpn = []string{"http/1.1"}
+	case l.t.TLS == Direct:
 		alpn = []string{"xmpp-client"}
 	}
 	gen := c.gen
@@ -138,9 +141,18 @@ func (l *loop) secure(c *conn) {
 			return
 		}
 		c.tls, c.login.handshake = s, nil
-		l.open(c)
+		l.greet(c)
 		l.arrived(c, rest)
 	})
+}
+
+// greet begins to speak below TLS.
+func (l *loop) greet(c *conn) {
+	if l.t.WS != "" {
+		l.upgrade(c)
+		return
+	}
+	l.open(c)
 }
 
 // mustStartTLS says that TLS is still to come.

@@ -21,6 +21,7 @@ type loop struct {
 	ended              chan struct{}
 
 	buf, clear, sealed []byte // scratch of one event: read, decrypted, encrypted
+	framed             []byte // for a WebSocket
 	out                []byte // what is being said to the client at hand
 	other              []byte // what is being said to another one
 	ciphers            ciphers

@@ -19,6 +19,7 @@ type Target struct {
 	Addr     string // IPv4 host:port
 	Domain   string
 	TLS      TLS
+	WS       string // path of a WebSocket, as "/ws"; "": TCP
 	Mech     string // PLAIN, SCRAM-SHA-1, SCRAM-SHA-256, SCRAM-SHA-512
 	Password string // of every account
 	Resource string // asked for in bind
