@@ -1,6 +1,8 @@
 package pubsub
 
 import (
+	"time"
+
 	"meerkat/engine/config"
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
@@ -59,7 +61,8 @@ type Watcher struct {
 // Change is what clients have changed.
 type Change struct {
 	Node      string
-	Config    *config.Config // of the time of the request
+	Time      time.Time
+	Config    *config.Config // of then
 	Published []Item         // in order
 	Retracted []string       // their ids
 	Emptied   bool           // all items are gone, with or without the node

@@ -1,6 +1,8 @@
 package pubsub
 
 import (
+	"time"
+
 	"meerkat/engine/config"
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
@@ -149,7 +151,7 @@ func (h *Host) changed(tx *store.Tx, q *request, ch Change, r *result) error {
 	if !h.Personal {
 		return nil
 	}
-	ch.Config = q.cfg
+	ch.Config, ch.Time = q.cfg, q.at
 	for _, w := range h.watchers[ch.Node] {
 		after, err := w.Changed(tx, q.owner, ch)
 		if err != nil {
@@ -169,10 +171,11 @@ type request struct {
 	node  string
 	lim   Limits
 	cfg   *config.Config
+	at    time.Time
 }
 
 func (h *Host) request(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) request {
-	return request{c.Owner.Clone().String(), q.From.Clone(), string(e.Attr("node")), h.Limits(c.Config), c.Config}
+	return request{c.Owner.Clone().String(), q.From.Clone(), string(e.Attr("node")), h.Limits(c.Config), c.Config, c.Now()}
 }
 
 // pubsub wraps what build builds into the element that answers have.
