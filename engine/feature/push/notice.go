@@ -15,7 +15,7 @@ func (f *Feature) Inbound(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 	if s.Again || s.Type != stanza.Normal && s.Type != stanza.Chat {
 		return feature.Continue
 	}
-	list := f.of(c.Env, c.Owner.String())
+	list := f.of(c.Env, c.Account, c.Owner.String())
 	if len(list) == 0 {
 		return feature.Continue
 	}
@@ -40,7 +40,7 @@ func bounces(c *feature.Ctx, s *stanza.Stanza) bool {
 // Missed hears of a stanza for a session that has no stream, or whose client says
 // that nobody looks.
 func (f *Feature) Missed(e *feature.Env, s *account.Session, b []byte) {
-	list := f.of(e, s.Account.JID.String())
+	list := f.of(e, s.Account, s.Account.JID.String())
 	if len(list) == 0 {
 		return
 	}
@@ -60,7 +60,7 @@ func (f *Feature) Missed(e *feature.Env, s *account.Session, b []byte) {
 // Left hears of a session that has lost its stream, and of what its client has not
 // acknowledged. A client that was inactive has been notified of it already.
 func (f *Feature) Left(e *feature.Env, s *account.Session, each func(yield func(b []byte))) {
-	if f.inactive(s) || len(f.of(e, s.Account.JID.String())) == 0 {
+	if f.inactive(s) || len(f.of(e, s.Account, s.Account.JID.String())) == 0 {
 		return
 	}
 	each(func(b []byte) { f.Missed(e, s, b) })

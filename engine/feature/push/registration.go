@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 
+	"meerkat/engine/account"
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
 	"meerkat/store"
@@ -80,9 +81,8 @@ func load(tx *store.Tx, owner string) (list []registration) {
 	return list
 }
 
-// of returns the registrations of an account, from memory if it is here.
-func (f *Feature) of(e *feature.Env, owner string) []registration {
-	a := e.Accounts.Get(owner)
+// of returns the registrations of an account, from memory if it is here: a.
+func (f *Feature) of(e *feature.Env, a *account.Account, owner string) []registration {
 	if a != nil {
 		if k := f.known.Of(a.Slots); k != nil {
 			return k.list
