@@ -67,6 +67,7 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	var flags account.Flags
 	f := &features{presence: presence.New(loops), last: last.New(&flags, started)}
 	f.kept, f.offline = offline.New(&flags, loops)
+	clients := caps.NewClients(&flags) // the first slot: nearly every session fills it
 	copies, copier := carbons.New(&flags)
 	f.carbons = copier
 	history, keeper := mam.New(&flags, &cfg.Archive, st.Archive(), loops, started)
@@ -103,7 +104,6 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	invited, inviteCommands := invite.New()
 	f.list = append(f.list, admin, invited, commands.New(loops, slices.Concat(adminCommands, inviteCommands)...))
 	f.list = append(f.list, contact.New(&cfg.Contact))
-	clients := caps.NewClients(&flags)
 	personal, events := pep.New(nodes, clients)
 	known, asking := advertised.New(clients, loops, events.Recall)
 	f.pep, f.caps = events, asking
