@@ -11,7 +11,6 @@ import (
 	"meerkat/engine/feature"
 	"meerkat/engine/feature/avatar"
 	"meerkat/engine/feature/blocking"
-	"meerkat/engine/feature/bookmarks"
 	advertised "meerkat/engine/feature/caps"
 	"meerkat/engine/feature/carbons"
 	"meerkat/engine/feature/commands"
@@ -38,6 +37,7 @@ import (
 	"meerkat/engine/feature/serviceadmin"
 	"meerkat/engine/feature/session"
 	"meerkat/engine/feature/sm"
+	"meerkat/engine/feature/strangers"
 	"meerkat/engine/feature/upload"
 	"meerkat/engine/feature/vcard"
 	"meerkat/engine/feature/version"
@@ -53,6 +53,7 @@ type features struct {
 	offline  *offline.Feature
 	presence feature.Feature
 	push     *push.Feature
+	strange  *strangers.Feature
 	last     feature.Feature
 	caps     *advertised.Feature
 	pep      *pep.Feature
@@ -67,7 +68,6 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	var flags account.Flags
 	f := &features{presence: presence.New(loops), last: last.New(&flags, started)}
 	f.kept, f.offline = offline.New(&flags, loops)
-	clients := caps.NewClients(&flags) // the first slot: nearly every session fills it
 	copies, copier := carbons.New(&flags)
 	f.carbons = copier
 	history, keeper := mam.New(&flags, &cfg.Archive, st.Archive(), loops, started)
@@ -88,6 +88,7 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	}
 	push, pusher := push.New(&flags, csi.Inactive, loops)
 	f.push = pusher
+	f.strange = strangers.New(&flags, cfg.Domains, loops)
 	reporting, reports := report.New(loops)
 	block, blocks := blocking.New(&flags, reports.Read)
 	f.blocking = blocks
@@ -95,15 +96,15 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	nodes.Hides = blocks.HidesEvents
 	picture, pictures := avatar.New(&flags, nodes, f.broadcast, loops)
 	f.avatar = pictures
-	marks, rooms := bookmarks.New(nodes)
-	f.list = append(f.list, picture, marks)
-	f.list = append(f.list, push, block, reporting, csi.New(pusher.Missed), private.New(private.Elsewhere{Key: bookmarks.Key, Get: rooms.Get, Set: rooms.Set}), vcard.New(pictures), limits.New(), extdisco.New())
+	f.list = append(f.list, picture)
+	f.list = append(f.list, push, block, reporting, csi.New(pusher.Missed), private.New(), vcard.New(pictures), limits.New(), extdisco.New())
 	f.list = append(f.list, muc.New(cfg.Domains, &cfg.Rooms, loops))
 	f.list = append(f.list, upload.New(cfg, files))
 	admin, adminCommands := serviceadmin.New(serviceadmin.Options{Loops: loops, LastSeen: last.Seen, Quit: quit})
 	invited, inviteCommands := invite.New()
 	f.list = append(f.list, admin, invited, commands.New(loops, slices.Concat(adminCommands, inviteCommands)...))
 	f.list = append(f.list, contact.New(&cfg.Contact))
+	clients := caps.NewClients(&flags)
 	personal, events := pep.New(nodes, clients)
 	known, asking := advertised.New(clients, loops, events.Recall)
 	f.pep, f.caps = events, asking

@@ -14,7 +14,12 @@ import (
 
 // filterOut is what every stanza to somebody else passes first, filterIn what
 // every one from somebody passes.
-func (f *features) filterOut() []feature.Stage { return []feature.Stage{f.blocking.FilterOut} }
+func (f *features) filterOut() []feature.Stage {
+	return []feature.Stage{
+		f.blocking.FilterOut,
+		f.strange.FilterOut, // so many in an hour
+	}
+}
 func (f *features) filterIn() []feature.Stage {
 	return []feature.Stage{
 		f.push.FilterIn, // answers of app servers

@@ -30,6 +30,8 @@ type Limits struct {
 	BytesPerTurn    Size `toml:"bytes_per_turn" default:"64KiB" min:"1KiB" max:"16MiB" doc:"Bytes of one connection that a loop handles before it turns to the next."`
 	StanzasPerTurn  int  `toml:"stanzas_per_turn" default:"64" min:"1" max:"1000000" doc:"Stanzas of one connection that a loop handles before it turns to the next."`
 
+	Strangers int `toml:"strangers" default:"100" min:"1" max:"1000000" zero:"no limit" reload:"live" doc:"Others who are not in its roster that one account may write to, or ask for their presence, in an hour. The accounts of admin.accounts have no limit."`
+
 	// Slow readers.
 	OutputSoft  Size     `toml:"output_soft" default:"1MiB" min:"4KiB" max:"1GiB" doc:"Bytes waiting for a client above which nothing more is read from that same client."`
 	OutputHard  Size     `toml:"output_hard" default:"4MiB" min:"16KiB" max:"1GiB" doc:"Bytes waiting for a client above which it is closed. Its messages go to the offline store."`

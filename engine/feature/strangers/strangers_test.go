@@ -1,0 +1,9 @@
+package strangers_test
+
+import (
+	"testing"
+
+	"meerkat/engine/enginetest"
+)
+
+func TestTranscripts(t *testing.T) { enginetest.Play(t, "testdata/*.xmpp") }
