@@ -24,6 +24,10 @@ const maxList = 5000
 func (f *feat) aboutAccount(title string, def form.Def, look func(e *feature.Env, tx *store.Tx, j jid.JID) func(b *xml.Builder, w *form.Writer)) command.Step {
 	return func(r *command.Run) {
 		ask(r, title, func(r *command.Run) {
+			if r.Form.Field(def.Var).Len() > 1 {
+				r.Refuse("one account at a time")
+				return
+			}
 			j, ok := named(r, def.Var)
 			if !ok {
 				return
@@ -53,11 +57,13 @@ func tell(r *command.Run, j jid.JID, field string, fields func(b *xml.Builder, w
 	})
 }
 
+// oneOfMany is a field that holds several addresses by the registry of forms, but
+// answers are about one.
+var oneOfMany = form.Def{Var: accountJIDs.Var, Type: accountJIDs.Type, Label: accountJID.Label, Required: true}
+
 // tellRoster shows a roster (XEP-0133 §4.8).
 func (f *feat) tellRoster(r *command.Run) {
-	one := accountJIDs
-	one.Type, one.Label = form.JIDSingle, accountJID.Label
-	f.aboutAccount("Show the roster of a user", one, func(_ *feature.Env, tx *store.Tx, j jid.JID) func(*xml.Builder, *form.Writer) {
+	f.aboutAccount("Show the roster of a user", oneOfMany, func(_ *feature.Env, tx *store.Tx, j jid.JID) func(*xml.Builder, *form.Writer) {
 		var contacts []roster.Contact
 		for it := range roster.Load(tx, j.String()).All() {
 			contacts = append(contacts, it.Clone())
@@ -84,7 +90,7 @@ func appendContact(b *xml.Builder, c *roster.Contact) {
 
 // tellLast shows when somebody was last here (§4.9): now, for who is online.
 func (f *feat) tellLast(r *command.Run) {
-	f.aboutAccount("Show when a user was last here", accountJID, func(e *feature.Env, tx *store.Tx, j jid.JID) func(*xml.Builder, *form.Writer) {
+	f.aboutAccount("Show when a user was last here", oneOfMany, func(e *feature.Env, tx *store.Tx, j jid.JID) func(*xml.Builder, *form.Writer) {
 		at := f.LastSeen(tx, j.String())
 		if e.Accounts.Get(j.String()) != nil {
 			at = e.Now().Unix()
