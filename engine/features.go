@@ -11,6 +11,7 @@ import (
 	"meerkat/engine/feature"
 	"meerkat/engine/feature/avatar"
 	"meerkat/engine/feature/blocking"
+	"meerkat/engine/feature/bookmarks"
 	advertised "meerkat/engine/feature/caps"
 	"meerkat/engine/feature/carbons"
 	"meerkat/engine/feature/commands"
@@ -66,6 +67,7 @@ type features struct {
 
 func newFeatures(cfg *config.Config, st *store.Store, loops int, release string, started time.Time, quit func(restart bool), files *depot.Depot) *features {
 	var flags account.Flags
+	clients := caps.NewClients(&flags) // the first slot: nearly every session fills it
 	f := &features{presence: presence.New(loops), last: last.New(&flags, started)}
 	f.kept, f.offline = offline.New(&flags, loops)
 	copies, copier := carbons.New(&flags)
@@ -96,15 +98,15 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	nodes.Hides = blocks.HidesEvents
 	picture, pictures := avatar.New(&flags, nodes, f.broadcast, loops)
 	f.avatar = pictures
-	f.list = append(f.list, picture)
-	f.list = append(f.list, push, block, reporting, csi.New(pusher.Missed), private.New(), vcard.New(pictures), limits.New(), extdisco.New())
+	marks, rooms := bookmarks.New(nodes)
+	f.list = append(f.list, picture, marks)
+	f.list = append(f.list, push, block, reporting, csi.New(pusher.Missed), private.New(private.Elsewhere{Key: bookmarks.Key, Get: rooms.Get, Set: rooms.Set}), vcard.New(pictures), limits.New(), extdisco.New())
 	f.list = append(f.list, muc.New(cfg.Domains, &cfg.Rooms, loops))
 	f.list = append(f.list, upload.New(cfg, files))
 	admin, adminCommands := serviceadmin.New(serviceadmin.Options{Loops: loops, LastSeen: last.Seen, Quit: quit})
 	invited, inviteCommands := invite.New()
 	f.list = append(f.list, admin, invited, commands.New(loops, slices.Concat(adminCommands, inviteCommands)...))
 	f.list = append(f.list, contact.New(&cfg.Contact))
-	clients := caps.NewClients(&flags)
 	personal, events := pep.New(nodes, clients)
 	known, asking := advertised.New(clients, loops, events.Recall)
 	f.pep, f.caps = events, asking
