@@ -23,6 +23,9 @@ type contender struct {
 
 	metrics string // host:port; "": not known
 	data    string // directory of a server that the bench has started; "": another one
+
+	target load.Target // how it is met
+	tcp    string      // where it is met without a WebSocket
 }
 
 // settle is how long a new load runs before it is measured.
@@ -164,6 +167,10 @@ func (r *run) contenders(layout load.Layout, fl floorOptions, program floorProgr
 	if srv, err = r.join(layout, adjust); err != nil || fl.off {
 		return srv, nil, err
 	}
+	if fl.tcp {
+		flr, err = r.besides(srv)
+		return srv, flr, err
+	}
 	flr, addr, err := startFloor(layout, fl.loops, program)
 	if err != nil {
 		return srv, flr, err
@@ -174,6 +181,21 @@ func (r *run) contenders(layout load.Layout, fl floorOptions, program floorProgr
 		err = r.allOnline(flr.fleet, layout.Users, 64)
 	}
 	return srv, flr, err
+}
+
+// besides is the same server as srv, met by TCP, in place of the floor.
+func (r *run) besides(srv *contender) (*contender, error) {
+	if srv.target.WS == "" || srv.tcp == "" {
+		return nil, usageError("-tcp goes with -ws, and with a server that is started here")
+	}
+	t := srv.target
+	t.WS, t.Addr, t.Resource = "", srv.tcp, "tcp"
+	fleet, err := newFleet(t, r.client.workers)
+	c := &contender{name: "TCP", pid: srv.pid, fleet: fleet, stop: func() {}}
+	if err == nil {
+		err = r.allOnline(fleet, t.Users, 64)
+	}
+	return c, err
 }
 
 // join starts the server, and brings all users online.
@@ -188,11 +210,12 @@ func (r *run) join(layout load.Layout, adjust func(*load.Target)) (*contender, e
 // meet starts the server, and makes a crowd for it that is offline.
 func (r *run) meet(layout load.Layout, adjust func(*load.Target)) (*contender, error) {
 	sub, err := r.subject(layout)
-	c := &contender{name: r.server.name, pid: sub.pid, stop: sub.stop, metrics: sub.metrics, data: sub.data}
+	c := &contender{name: r.server.name, pid: sub.pid, stop: sub.stop, metrics: sub.metrics, data: sub.data, tcp: sub.tcp}
 	if err != nil {
 		return c, err
 	}
 	adjust(&sub.target)
+	c.target = sub.target
 	c.fleet, err = newFleet(sub.target, r.client.workers)
 	return c, err
 }
@@ -211,11 +234,13 @@ func (c *contender) close() {
 // floorOptions are the flags of scenarios that have a floor.
 type floorOptions struct {
 	off   bool
+	tcp   bool
 	loops int
 }
 
 func (o *floorOptions) flags(fs *flag.FlagSet) {
 	fs.BoolVar(&o.off, "no-floor", false, "measure the server alone")
+	fs.BoolVar(&o.tcp, "tcp", false, "with -ws: measure the same server by TCP in place of the floor")
 	fs.IntVar(&o.loops, "floor-loops", runtime.GOMAXPROCS(0), "event loops of the floor")
 }
 

@@ -181,14 +181,14 @@ func (m *turns) figures(srv, flr *contender) {
 		return
 	}
 	least, median, _ := report.Range(m.of(flr.name, cpu))
-	r.figure("floor's rate", m.rate(flr.name), m.unit+"s/s")
-	r.figure("floor's CPU, least", least, "us/"+m.unit)
-	r.figure("floor's CPU, median", median, "us/"+m.unit)
+	r.figure(flr.name+"'s rate", m.rate(flr.name), m.unit+"s/s")
+	r.figure(flr.name+"'s CPU, least", least, "us/"+m.unit)
+	r.figure(flr.name+"'s CPU, median", median, "us/"+m.unit)
 	if srv.pid == 0 {
 		return
 	}
 	a, b, _ := report.Range(m.of(srv.name, cpu))
-	r.figure("above the floor, median", b-median, "us/"+m.unit)
+	r.figure("above the "+flr.name+", median", b-median, "us/"+m.unit)
 	r.figure("ratio of least", a/least, "")
 	r.result.Limited("ratio of medians", b/median, "", m.mostRatio)
 }

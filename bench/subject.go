@@ -65,6 +65,7 @@ func (o *clientOptions) target(layout load.Layout) load.Target {
 // subject is the server under test.
 type subject struct {
 	target  load.Target
+	tcp     string // where it is met without a WebSocket; "": not known
 	metrics string // host:port; "": not known
 	data    string // directory of a server that was started here
 	pid     int    // 0: not known
@@ -128,6 +129,7 @@ func (r *run) start(s *subject) error {
 	}
 	s.pid, s.metrics, s.data = s.child.PID, c.metrics, data
 	s.target.Addr = c.of(s.target)
+	s.tcp = c.of(load.Target{TLS: s.target.TLS})
 	return errors.Join(s.child.Listening(s.target.Addr, time.Minute), s.child.Listening(s.metrics, time.Minute))
 }
 
