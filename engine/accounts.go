@@ -96,6 +96,30 @@ func (a *Accounts) Revoke(address string) error {
 	})
 }
 
+// Disable has an account let nobody in, and ends its sessions; Enable lets its owner
+// in again. The error is auth.ErrNoAccount if there is none.
+func (a *Accounts) Disable(address string) error {
+	j, err := a.setDisabled(address, true)
+	if err == nil {
+		a.onLoop(j, func(r *route.Router) { r.KickAll(j, "the account has been disabled") })
+	}
+	return err
+}
+
+// Enable is the contrary of Disable.
+func (a *Accounts) Enable(address string) error {
+	_, err := a.setDisabled(address, false)
+	return err
+}
+
+func (a *Accounts) setDisabled(address string, disabled bool) (jid.JID, error) {
+	j, err := a.parse(address)
+	if err != nil {
+		return j, err
+	}
+	return j, a.update(func(tx *store.Tx) error { return a.users.SetDisabled(tx, j, disabled) })
+}
+
 // List returns up to n accounts that begin with prefix, in order, those after
 // after only.
 func (a *Accounts) List(prefix, after string, n int) (list []string, err error) {

@@ -15,9 +15,20 @@ import (
 	"meerkat/store"
 )
 
-const accountUsage = "try: meerkat account add|remove|password|revoke JID, meerkat account list [PREFIX], or meerkat account invite [JID|DOMAIN]"
+const accountUsage = "try: meerkat account add|remove|password|revoke|disable|enable JID, meerkat account list [PREFIX], or meerkat account invite [JID|DOMAIN]"
 
-// account manages accounts: add, remove, list, password, revoke, invite.
+// simple are the verbs that need nothing but the account.
+var simple = map[string]struct {
+	what string
+	do   func(a admin.Accounts, bare string) error
+}{
+	"remove":  {"removed", admin.Accounts.Remove},
+	"revoke":  {"has no login tokens any more", admin.Accounts.Revoke},
+	"disable": {"is disabled; its owner gets in again after: meerkat account enable", admin.Accounts.Disable},
+	"enable":  {"is enabled", admin.Accounts.Enable},
+}
+
+// account manages accounts: add, remove, list, password, revoke, disable, enable, invite.
 func account(t terminal, args []string) error {
 	var s settings
 	f := s.flags("account", t)
@@ -30,7 +41,7 @@ func account(t terminal, args []string) error {
 		return usageError(accountUsage)
 	}
 	verb, rest := rest[0], rest[1:]
-	if wanted := map[string]int{"add": 1, "remove": 1, "password": 1, "revoke": 1, "list": len(rest), "invite": len(rest)}; wanted[verb] != len(rest) || len(rest) > 1 {
+	if wanted := map[string]int{"add": 1, "remove": 1, "password": 1, "revoke": 1, "disable": 1, "enable": 1, "list": len(rest), "invite": len(rest)}; wanted[verb] != len(rest) || len(rest) > 1 {
 		return usageError(accountUsage)
 	}
 	cfg, path, err := s.load()
@@ -52,13 +63,8 @@ func account(t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
-	if verb == "remove" {
-		return withAccounts(cfg, func(a admin.Accounts) error { return done(t, bare, "removed", a.Remove(bare)) })
-	}
-	if verb == "revoke" {
-		return withAccounts(cfg, func(a admin.Accounts) error {
-			return done(t, bare, "has no login tokens any more", a.Revoke(bare))
-		})
+	if does, ok := simple[verb]; ok {
+		return withAccounts(cfg, func(a admin.Accounts) error { return done(t, bare, does.what, does.do(a, bare)) })
 	}
 	password, shown, err := newPassword(t, *fromInput, bare)
 	if err != nil {

@@ -41,7 +41,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "[-config FILE] [-data DIR]", "serve; also without a command", serve},
-		{"account", "add|remove|list|password|revoke|invite ...", "manage accounts, of a running server or a stopped one", account},
+		{"account", "add|remove|list|password|revoke|disable|enable|invite ...", "manage accounts, of a running server or a stopped one", account},
 		{"upload", "list|remove ...", "see and remove what accounts have uploaded, of a running server or a stopped one", uploads},
 		{"status", "[-config FILE] [-data DIR]", "show what a running server does", status},
 		{"check", "[-connections N] [-fix] [-store]", "check configuration, certificates, ports, limits and disk", check},

@@ -8,6 +8,8 @@
 //	POST   /v1/accounts                   {"jid", "password"}
 //	PUT    /v1/accounts/{jid}/password    {"password"}
 //	DELETE /v1/accounts/{jid}/tokens      end the tokens its clients log in by
+//	POST   /v1/accounts/{jid}/disable
+//	POST   /v1/accounts/{jid}/enable
 //	DELETE /v1/accounts/{jid}
 //	POST   /v1/invitations                {"jid"}: invite.Link
 //	GET    /v1/uploads?prefix&after&limit   UploadPage
@@ -53,6 +55,10 @@ type Accounts interface {
 	// Revoke ends the tokens that the account's clients log in by, or fails with
 	// auth.ErrNoAccount.
 	Revoke(jid string) error
+	// Disable ends the account's sessions and lets nobody in until Enable, or fails
+	// with auth.ErrNoAccount.
+	Disable(jid string) error
+	Enable(jid string) error
 	// Remove removes the account with all it owns, or fails with
 	// auth.ErrNoAccount.
 	Remove(jid string) error
@@ -167,6 +173,8 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /v1/accounts", s.add)
 	mux.HandleFunc("PUT /v1/accounts/{jid}/password", s.password)
 	mux.HandleFunc("DELETE /v1/accounts/{jid}/tokens", s.revoke)
+	mux.HandleFunc("POST /v1/accounts/{jid}/disable", s.disable)
+	mux.HandleFunc("POST /v1/accounts/{jid}/enable", s.enable)
 	mux.HandleFunc("DELETE /v1/accounts/{jid}", s.remove)
 	mux.HandleFunc("POST /v1/invitations", s.invite)
 	mux.HandleFunc("GET /v1/uploads", s.uploads)
@@ -230,6 +238,16 @@ func (s *Server) password(w http.ResponseWriter, r *http.Request) {
 func (s *Server) revoke(w http.ResponseWriter, r *http.Request) {
 	jid := r.PathValue("jid")
 	s.did(w, http.StatusOK, "left without tokens", jid, s.Accounts.Revoke(jid))
+}
+
+func (s *Server) disable(w http.ResponseWriter, r *http.Request) {
+	jid := r.PathValue("jid")
+	s.did(w, http.StatusOK, "disabled", jid, s.Accounts.Disable(jid))
+}
+
+func (s *Server) enable(w http.ResponseWriter, r *http.Request) {
+	jid := r.PathValue("jid")
+	s.did(w, http.StatusOK, "enabled", jid, s.Accounts.Enable(jid))
 }
 
 func (s *Server) remove(w http.ResponseWriter, r *http.Request) {

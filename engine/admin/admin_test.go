@@ -95,6 +95,15 @@ func TestAccountsThroughTheSocket(t *testing.T) {
 	if err := d.Revoke("nobody@localhost"); !errors.Is(err, auth.ErrNoAccount) {
 		t.Errorf("revoke nobody's tokens: %v", err)
 	}
+	if err := d.Disable("ju@localhost"); err != nil {
+		t.Errorf("disable: %v", err)
+	}
+	if err := d.Enable("ju@localhost"); err != nil {
+		t.Errorf("enable: %v", err)
+	}
+	if err := errors.Join(d.Disable("nobody@localhost"), d.Enable("nobody@localhost")); !errors.Is(err, auth.ErrNoAccount) {
+		t.Errorf("disable nobody: %v", err)
+	}
 	if err := d.Remove("ju@localhost"); err != nil {
 		t.Errorf("remove: %v", err)
 	}
@@ -111,8 +120,8 @@ func TestAccountsThroughTheSocket(t *testing.T) {
 		t.Errorf("list after juliet: got %v, %v", got, err)
 	}
 	verifyPassword(t, d.store, "better")
-	if got := d.log.String(); strings.Contains(got, "secret") || strings.Count(got, "by=\"admin socket\"") != 6 {
-		t.Errorf("log, want six changes and no password:\n%s", got)
+	if got := d.log.String(); strings.Contains(got, "secret") || strings.Count(got, "by=\"admin socket\"") != 8 {
+		t.Errorf("log, want eight changes and no password:\n%s", got)
 	}
 }
 

@@ -76,6 +76,16 @@ func (c *Client) Revoke(jid string) error {
 	return c.do("DELETE", "/v1/accounts/"+url.PathEscape(jid)+"/tokens", nil, nil)
 }
 
+// Disable is Accounts'.
+func (c *Client) Disable(jid string) error {
+	return c.do("POST", "/v1/accounts/"+url.PathEscape(jid)+"/disable", nil, nil)
+}
+
+// Enable is Accounts'.
+func (c *Client) Enable(jid string) error {
+	return c.do("POST", "/v1/accounts/"+url.PathEscape(jid)+"/enable", nil, nil)
+}
+
 // Remove is Accounts'.
 func (c *Client) Remove(jid string) error {
 	return c.do("DELETE", "/v1/accounts/"+url.PathEscape(jid), nil, nil)
