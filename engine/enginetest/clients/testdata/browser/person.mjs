@@ -5,7 +5,7 @@ export class Person {
   constructor(name, page, site, shots) {
     Object.assign(this, { name, page, site, shots, faults: [], stream: [] });
     this.jid = `${name}@${site.domain}`;
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(30_000);
     page.on("websocket", (ws) => {
       ws.on("framesent", (f) => this.stream.push(`> ${f.payload}`));
       ws.on("framereceived", (f) => this.stream.push(`< ${f.payload}`));
@@ -45,12 +45,18 @@ export class Person {
 
   async gone(selector, text) {
     const left = this.page.locator(selector).filter({ visible: true, hasText: text ?? "" });
-    for (const end = Date.now() + 15_000; await left.count() > 0; await this.page.waitForTimeout(50)) {
+    for (const end = Date.now() + 30_000; await left.count() > 0; await this.page.waitForTimeout(50)) {
       if (Date.now() > end) throw new Error(`${this.name} still sees ${selector} ${text ?? ""}`);
     }
   }
 
   keepStream() { writeFileSync(`${this.shots}/${this.name}.xml`, this.stream.join("\n")); }
+
+  // closed waits until no dialogue is left: one that still fades keeps the next from opening.
+  async closed() {
+    await this.gone(".modal");
+    await this.gone(".modal-backdrop");
+  }
 
   async shot(what) { await this.page.screenshot({ path: `${this.shots}/${what}-${this.name}.png` }); }
 
@@ -66,6 +72,7 @@ export class Person {
     await this.page.fill(".add-xmpp-contact input[name=jid]", other.jid);
     await this.page.fill(".add-xmpp-contact input[name=name]", other.name);
     await this.page.click(".add-xmpp-contact button[type=submit]");
+    await this.closed();
   }
 
   async accept(other) {
@@ -74,6 +81,7 @@ export class Person {
     await row.locator(".accept-xmpp-request").click();
     await this.page.fill("converse-accept-contact-request-modal input[name=name], .modal.show input[name=name]", other.name);
     await this.page.locator(".modal.show button[type=submit]").click();
+    await this.closed();
   }
 
   contact(other, show) {
@@ -86,7 +94,7 @@ export class Person {
     for (let tries = 1; ; tries++) {
       await (await this.see("converse-roster .open-chat", other.name)).click();
       try {
-        return await this.page.locator(`${this.in(other.jid)} textarea.chat-textarea`).waitFor({ timeout: 3000 });
+        return await this.page.locator(`${this.in(other.jid)} textarea.chat-textarea`).waitFor({ timeout: 5000 });
       } catch (err) {
         if (tries === 5) throw err;
       }
@@ -99,7 +107,7 @@ export class Person {
     await this.page.locator(".modal.show [type=submit]").filter({ visible: true }).first().click();
     await this.see(`.userinfo .change-status [data-value=${show}]`);
     await this.page.click(".modal.show .modal-footer .btn-secondary");
-    await this.gone(".modal.show");
+    await this.closed();
   }
 
   // A conversation, with a person or in a room: what has this address.
@@ -137,13 +145,14 @@ export class Person {
     await this.page.fill(".modal.show input[name=chatroom]", room);
     await this.page.fill(".modal.show input[name=nickname]", nick ?? this.name);
     await this.page.locator(".modal.show input[type=submit]").click();
+    await this.closed();
   }
 
   // confirm answers a question of the page.
   async confirm(values = {}) {
     for (const [name, value] of Object.entries(values)) await this.page.fill(`.modal.show input[name=${name}]`, value);
     await this.page.locator(".modal.show button[type=submit], .modal.show .btn-primary").filter({ visible: true }).first().click();
-    await this.gone(".modal.show");
+    await this.closed();
   }
 
   occupant(room, nick) { return this.see(`${this.in(room)} .occupant-list .occupant-nick`, nick); }
@@ -173,7 +182,7 @@ export class Person {
       await (typeof value === "boolean" ? field.setChecked(value) : field.fill(value));
     }
     await this.page.locator(".modal.show [type=submit]").filter({ visible: true }).first().click();
-    await this.gone(".modal.show");
+    await this.closed();
   }
 
   async password(room, secret) {

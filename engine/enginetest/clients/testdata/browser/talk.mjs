@@ -189,5 +189,6 @@ for (const [name, step] of Object.entries(steps)) {
   }
   console.log(name);
 }
+await both((p) => p.keepStream());
 await browser.close();
 console.log("good");
