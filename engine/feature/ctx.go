@@ -62,6 +62,9 @@ type Router interface {
 	// what is fanned: b holds the stanzas, which end at ends. Each has its from as
 	// the first attribute, and to. It goes straight to the session, if there is one.
 	Batch(to jid.JID, b []byte, ends []uint32)
+	// WhenStored calls fn, on this loop, once the sessions that something has been
+	// fanned to so far have stored what they keep of it.
+	WhenStored(fn func())
 	// Remove ends an account of this loop: its sessions, all that is stored,
 	// its contacts' view of it. done runs when that is stored, before the
 	// sessions are closed.
@@ -178,6 +181,9 @@ type Ctx struct {
 	Account *account.Account
 	// Session is who sent the stanza, if it is a session of Owner's.
 	Session *account.Session
+	// Stored is, for Thaw, what the client may not have got yet, stanzas that were
+	// stored for it before the restart.
+	Stored [][]byte
 	// Origin is, for services, what a session of ours has sent: what they do is
 	// not done because of it alone.
 	Origin Cause

@@ -9,7 +9,8 @@ import (
 // stored them. A packet to each goes behind those stanzas and comes back when
 // that loop's updates are committed.
 type settling struct {
-	session *account.Session
+	session *account.Session // nil: done is called
+	done    func()
 	home    *Router
 	left    int // loops not heard of
 }
@@ -34,6 +35,17 @@ func (r *Router) Settle(s *account.Session) {
 	}
 }
 
+// WhenStored calls fn once all that has been fanned from this loop so far is
+// stored, where sessions keep it. See feature.Router.
+func (r *Router) WhenStored(fn func()) {
+	w := &settling{done: fn, home: r, left: len(r.routers)}
+	r.enter()
+	defer r.leave()
+	for _, to := range r.routers {
+		r.post(to, settlePacket(kindSettle, w))
+	}
+}
+
 func settlePacket(kind uint8, w *settling) *loop.Packet {
 	p := loop.NewPacket()
 	p.Kind, p.Ref = kind, w
@@ -41,11 +53,20 @@ func settlePacket(kind uint8, w *settling) *loop.Packet {
 }
 
 func (r *Router) handleSettle(w *settling) {
+	if w.session == nil && len(r.fans.waiting) > 0 { // it takes turns
+		r.env.Loop.Post(func() { r.Run(func() { r.handleSettle(w) }) })
+		return
+	}
 	r.env.WhenSettled(func() { r.post(w.home, settlePacket(kindSettled, w)) })
 }
 
 func (r *Router) handleSettled(w *settling) {
-	if w.left--; w.left == 0 {
-		w.session.Settled(r)
+	if w.left--; w.left > 0 {
+		return
 	}
+	if w.session == nil {
+		w.done()
+		return
+	}
+	w.session.Settled(r)
 }

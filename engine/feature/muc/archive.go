@@ -47,11 +47,10 @@ func (r *room) archive(c *feature.Ctx, it *saying, st *seat) {
 	}
 	row = append(row, it.b[end:]...)
 	k.row = row
-	var once func(*store.Tx) error
-	if c.Origin.Session != 0 {
-		c.Because(c.Origin, func() { once = c.Once() })
+	if r.lasts > 0 {
+		k.mark(r)
 	}
-	k.add(archive.PoolOf(&c.Config.Archive, r.f.hosts[r.jid.Domain()]), r.jid.String(), it, store.Tag(who), row, once)
+	k.add(archive.PoolOf(&c.Config.Archive, r.f.hosts[r.jid.Domain()]), r.jid.String(), it, store.Tag(who), row)
 }
 
 // speaker is how a row says who has said it. Messages of occupants have no such

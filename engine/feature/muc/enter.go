@@ -54,7 +54,9 @@ func (r *room) again(c *feature.Ctx, s *stanza.Stanza, st *seat, x xml.Elem) {
 		st.shows(r.content(s.Elem), s.Lang)
 		r.update(st.occupant, &item{id: string(s.ID)})
 	}
-	st.lasting = st.lasting || c.Origin.Session != 0
+	if c.Origin.Session != 0 {
+		r.resumable(st)
+	}
 	r.keep(st.occupant)
 }
 
@@ -131,7 +133,9 @@ func (r *room) enter(c *feature.Ctx, s *stanza.Stanza, x xml.Elem, codes []int) 
 	}
 	o.shows(r.content(s.Elem), s.Lang)
 	st := r.add(o, s.From)
-	st.lasting = c.Origin.Session != 0
+	if c.Origin.Session != 0 {
+		r.resumable(st)
+	}
 	r.show(c, st, s, codes, past)
 	r.keep(o)
 }

@@ -19,6 +19,7 @@ type keeper struct {
 	archive *store.Archive
 	clock   *store.Clock // of the ids of messages, in rooms with an archive or without
 	batch   *batch
+	marks   map[*room]bool // whose settled is to be stored with it
 	posted  bool
 	failing bool // the last update was not stored, and that was told
 	tail    []byte
@@ -36,7 +37,6 @@ type keeper struct {
 type batch struct {
 	pools  []pool
 	said   []*saying
-	once   []func(tx *store.Tx) error
 	stored []func() // of Env.Collected
 }
 
@@ -57,9 +57,8 @@ func newKeeper(f *service, e *feature.Env) *keeper {
 	return k
 }
 
-// add has a message stored as row, tagged with who says it; once keeps it from
-// being taken again when its sender comes back after a crash.
-func (k *keeper) add(poolName, owner string, it *saying, tag uint32, row []byte, once func(*store.Tx) error) {
+// add has a message stored as row, tagged with who says it.
+func (k *keeper) add(poolName, owner string, it *saying, tag uint32, row []byte) {
 	if k.batch == nil {
 		k.batch = new(batch)
 	}
@@ -69,9 +68,6 @@ func (k *keeper) add(poolName, owner string, it *saying, tag uint32, row []byte,
 		k.env.Log.Error("a message to a room cannot be archived", "room", owner, "err", err) // the limits of stanzas keep it from happening
 	}
 	b.said = append(b.said, it)
-	if once != nil {
-		b.once = append(b.once, once)
-	}
 	if stored := k.env.Collected(); stored != nil {
 		b.stored = append(b.stored, stored)
 	}
@@ -111,18 +107,20 @@ func (k *keeper) rowsOf(b *batch, name string) *store.Rows {
 // issue makes an update of the batch.
 func (k *keeper) issue() {
 	b := k.batch
-	if b == nil {
+	if b == nil && len(k.marks) == 0 {
 		return
 	}
+	if b == nil {
+		b = new(batch)
+	}
 	k.batch = nil
+	marks := k.takeMarks()
 	k.env.Update(func(tx *store.Tx) error {
+		if err := saveMarks(tx, marks); err != nil {
+			return err
+		}
 		for _, p := range b.pools {
 			if err := k.archive.Append(tx, p.name, p.rows); err != nil {
-				return err
-			}
-		}
-		for _, once := range b.once {
-			if err := once(tx); err != nil {
 				return err
 			}
 		}
@@ -160,6 +158,7 @@ func (k *keeper) done(b *batch, err error) {
 	for _, stored := range b.stored {
 		stored()
 	}
+	k.settle(b)
 }
 
 // name returns the element with the id of a message of room, lent until the next

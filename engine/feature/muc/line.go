@@ -89,6 +89,7 @@ func (r *room) wait(it *saying) {
 
 // tell sends a message to everybody who is here.
 func (r *room) tell(b []byte, seq uint64, past bool) {
+	r.told = max(r.told, seq)
 	if past {
 		r.past.keep(b, seq, &r.env.Config.Rooms)
 	}

@@ -57,6 +57,7 @@ func (r *room) groupchat(c *feature.Ctx, s *stanza.Stanza) {
 	switch {
 	case st == nil:
 		refuse(c, s, stanza.NotAcceptable)
+	case len(r.before) > 0 && r.saidAlready(st, s): // all have it, or will
 	case subj.OK() && !body && !s.Elem.Child("thread", stanza.Client).OK():
 		r.setSubject(c, s, st, string(subj.Text()))
 	case !st.role.may(speak):

@@ -19,6 +19,7 @@ var (
 	queries       = metric.NewCounter("meerkat_muc_archive_queries_total", "Queries for archived messages of rooms.")
 	registrations = metric.NewCounter("meerkat_muc_registrations_total", "Users that registered with a room, and that ended that.")
 	moderations   = metric.NewCounter("meerkat_muc_moderated_total", "Messages that moderators took back.")
+	replayed      = metric.NewCounter("meerkat_muc_replayed_total", "Messages given out of the archive to who came back after a crash and had not got them.")
 	returned      = metric.NewCounter("meerkat_muc_returned_total", "Occupants that were still in their rooms when they came back after a restart of the server.")
 	shown         = metric.NewCounter("meerkat_muc_archive_shown_total", "Archived messages of rooms sent to who asked.")
 )

@@ -20,7 +20,8 @@ var occupants = store.NewMap("room-occupant")
 
 // kept is what is stored of a session in a room.
 type kept struct {
-	Life    int64  `json:"life"` // of the server, in which it was stored
+	Life    int64  `json:"life"`  // of the server, in which it was stored
+	Since   uint64 `json:"since"` // when it entered, as the number of a message
 	Nick    string `json:"nick"`
 	Role    role   `json:"role"`
 	Content string `json:"content,omitempty"`
@@ -53,14 +54,11 @@ func (r *room) keep(o *occupant) {
 		return
 	}
 	look := o.look.Value()
-	v, err := json.Marshal(kept{r.f.life, o.nick, o.role, look.content, look.lang})
-	if err != nil {
-		return // of strings there is none
-	}
+	k := kept{r.f.life, uint64(r.env.Now().UnixMicro()), o.nick, o.role, look.content, look.lang}
 	name := r.jid.String()
 	put := func(tx *store.Tx) error {
 		for _, j := range full {
-			if err := occupants.Put(tx, name, j, v); err != nil {
+			if err := putKept(tx, name, j, k); err != nil {
 				return err
 			}
 		}
@@ -71,6 +69,19 @@ func (r *room) keep(o *occupant) {
 		return
 	}
 	r.env.Update(put, r.unkept)
+}
+
+// putKept stores where a session sits; it has entered when it was stored first.
+func putKept(tx *store.Tx, room, full string, k kept) error {
+	var before kept
+	if v := occupants.Get(tx, room, full); v != nil && json.Unmarshal(v, &before) == nil {
+		k.Since = before.Since
+	}
+	v, err := json.Marshal(k)
+	if err != nil {
+		return err
+	}
+	return occupants.Put(tx, room, full, v)
 }
 
 // keepRoom stores a room that does not last because of who is in it.
@@ -103,7 +114,11 @@ func (r *room) unkept(err error) {
 // unkeep forgets the seat of a session that leaves.
 func (r *room) unkeep(st *seat) {
 	delete(r.absent, st)
-	if !st.lasting || r.gone {
+	delete(r.before, st)
+	if !st.lasting {
+		return
+	}
+	if r.lasts--; r.gone {
 		return
 	}
 	name, full := r.jid.String(), st.jid.String()
@@ -111,13 +126,14 @@ func (r *room) unkeep(st *seat) {
 }
 
 // lasting reports whether there is somebody here who is stored.
-func (r *room) lasting() bool {
-	for _, st := range r.seats {
-		if st.lasting {
-			return true
-		}
+func (r *room) lasting() bool { return r.lasts > 0 }
+
+// resumable notes that a session may come back after a restart.
+func (r *room) resumable(st *seat) {
+	if !st.lasting {
+		st.lasting = true
+		r.lasts++
 	}
-	return false
 }
 
 // vanish ends a room that was in the store only for those who were in it. What
@@ -165,7 +181,8 @@ func (r *room) restore(before []seated) {
 		}
 		o.shows([]byte(k.Content), []byte(k.Lang))
 		st := r.sit(o, j)
-		st.lasting, st.away = true, true
+		r.resumable(st)
+		st.away = true
 		occupancy.Add(r.env.Shard(), 1)
 		r.absent[st] = new(absence)
 	}
@@ -192,21 +209,23 @@ func (r *room) reach(st *seat, b []byte, yield func(full string)) {
 // That keeps its place before what the session sends.
 func (f *service) thaw(c *feature.Ctx, _ []byte) {
 	full, loops := c.Session.JID, c.Loop.Group()
+	heard := f.lastHeard(c.Store.Archive(), c.Stored)
 	for _, to := range c.Session.DirectedTo() {
 		j, err := jid.Parse(to)
 		if err != nil || f.hosts[j.Domain()] == "" {
 			continue
 		}
-		home := loops.For(j.BareString())
+		home, last := loops.For(j.BareString()), heard[j.BareString()]
 		c.Loop.Call(home, func() {
 			e := f.keepers[home.Index].env
-			e.Router.Run(func() { f.back(e, j.Bare(), full) })
+			e.Router.Run(func() { f.back(e, j.Bare(), full, last) })
 		})
 	}
 }
 
-// back gives a session that is back what it has missed.
-func (f *service) back(e *feature.Env, address, full jid.JID) {
+// back gives a session that is back what it has missed; heard is the last message
+// that was stored for it before the restart.
+func (f *service) back(e *feature.Env, address, full jid.JID, heard uint64) {
 	r, _ := f.find(e, address)
 	if r == nil {
 		return
@@ -224,6 +243,13 @@ func (f *service) back(e *feature.Env, address, full jid.JID) {
 		return
 	}
 	returned.Add(e.Shard(), 1)
+	r.replay(st, heard)
+	if said := r.saidBefore(st); len(said) > 0 {
+		if r.before == nil {
+			r.before = make(map[*seat]map[string]bool)
+		}
+		r.before[st] = said
+	}
 	r.keep(st.occupant)
 	for _, b := range a.missed {
 		r.sendTo(st, b)
@@ -289,6 +315,7 @@ func (k *keeper) sweep(name string) {
 		for st := range r.absent {
 			r.ghost(st)
 		}
+		r.before = nil
 		r.rest()
 	}
 	k.env.Update(func(tx *store.Tx) error { return k.f.dropOld(tx, name) }, func(err error) {

@@ -31,8 +31,14 @@ type room struct {
 
 	erasing bool // what is stored is being removed
 
-	absent map[*seat]*absence // who is not back after a restart; nil if nobody
-	copy   []byte             // what the last of them has missed
+	lasts   int    // seats that are
+	settled uint64 // up to this message sessions have stored all that they keep
+	told    uint64 // the last message that went out
+	born    uint64 // what was said before that was said before the room came into memory
+
+	absent map[*seat]*absence        // who is not back after a restart; nil if nobody
+	before map[*seat]map[string]bool // ids of what those that are back had said
+	copy   []byte                    // what the last of them has missed
 
 	pending int      // updates on their way
 	queue   []func() // changes that wait for them
@@ -40,6 +46,8 @@ type room struct {
 
 func (f *service) newRoom(e *feature.Env, j jid.JID) *room {
 	r := &room{f: f, env: e, jid: j.Clone(), aff: make(map[string]affiliation)}
+	r.born = uint64(e.Now().UnixMicro())
+	r.settled = r.born
 	f.loops[e.Shard()][r.jid.String()] = r
 	roomsLoaded.Add(e.Shard(), 1)
 	return r

@@ -34,7 +34,7 @@ type record struct {
 // enter it, or make another one in its place.
 func (f *service) load(e *feature.Env, j jid.JID) (r *room, ok bool) {
 	var rec record
-	found := false
+	found, mark := false, uint64(0)
 	aff, before := make(map[string]affiliation), []seated(nil)
 	nicks := make(nickChanges)
 	e.View(func(tx *store.Tx) {
@@ -60,7 +60,7 @@ func (f *service) load(e *feature.Env, j jid.JID) (r *room, ok bool) {
 		}
 		if err == nil && !f.keepers[e.Shard()].swept {
 			err = eachKept(tx, j.String(), func(full string, k kept) {
-				if k.Life != f.life {
+				if mark = readMark(tx, j.String()); k.Life != f.life {
 					before = append(before, seated{full, k})
 				}
 			})
@@ -78,6 +78,9 @@ func (f *service) load(e *feature.Env, j jid.JID) (r *room, ok bool) {
 	copy(r.key[:], rec.Key)
 	r.takeNicks(nicks)
 	r.restore(before)
+	if mark != 0 && len(r.absent) > 0 {
+		r.settled = mark
+	}
 	return r, true
 }
 
@@ -183,7 +186,7 @@ func (r *room) eraseArchive() func(tx *store.Tx) error {
 	r.keeper().issue() // what was said last is to go as well
 	r.erasing = true
 	return func(tx *store.Tx) error {
-		return errors.Join(tombstones.DeleteAll(tx, name), said.Erase(tx, name))
+		return errors.Join(tombstones.DeleteAll(tx, name), said.Erase(tx, name), settledMarks.Delete(tx, name))
 	}
 }
 

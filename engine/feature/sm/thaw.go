@@ -124,6 +124,9 @@ func (f *Feature) wake(k *keeper, z *frozen) {
 		k.sess.Presence = nil
 	}
 	c := &feature.Ctx{Env: k.env, Owner: k.sess.Account.JID, Account: k.sess.Account, Session: k.sess}
+	for _, it := range z.items {
+		c.Stored = append(c.Stored, it.stanza)
+	}
 	k.env.Router.Run(func() {
 		for i := range f.thawers {
 			f.thawers[i].Thaw(c, z.frozen[f.thawers[i].Name])
