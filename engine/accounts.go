@@ -19,13 +19,13 @@ type Accounts struct {
 	users      *auth.Accounts
 	domains    []string
 	iterations int
-	invites    config.Invites
+	config     *config.Config
 	server     *Server // nil: nobody serves
 }
 
 // OpenAccounts returns the accounts in a store that nobody serves.
 func OpenAccounts(st *store.Store, cfg *config.Config) *Accounts {
-	return &Accounts{store: st, users: auth.NewAccounts(st), domains: cfg.Domains, iterations: cfg.Limits.ScramIterations, invites: cfg.Invites}
+	return &Accounts{store: st, users: auth.NewAccounts(st), domains: cfg.Domains, iterations: cfg.Limits.ScramIterations, config: cfg}
 }
 
 // Accounts returns the accounts of a running server.

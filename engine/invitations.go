@@ -29,11 +29,11 @@ func (a *Accounts) Invite(address string) (invite.Link, error) {
 		token, err = invite.New(tx, in, 0, time.Now())
 		return err
 	})
-	return in.Link(token, a.invites.Landing), err
+	return in.Link(token, a.config.LandingAt(in.Host)), err
 }
 
 func (a *Accounts) invitation(address string) (in invite.Invite, err error) {
-	if a.invites.Accounts == "nobody" {
+	if a.config.Invites.Accounts == "nobody" {
 		return in, errors.New("invitations are turned off: invites.accounts is \"nobody\"")
 	}
 	if address == "" {
@@ -48,7 +48,7 @@ func (a *Accounts) invitation(address string) (in invite.Invite, err error) {
 	case !a.serves(j.Domain()):
 		return in, fmt.Errorf("%s is not served here: domains is %s", j.Domain(), strings.Join(a.domains, ", "))
 	}
-	in = invite.Invite{Host: j.Domain(), Register: true, Expires: time.Now().Add(time.Duration(a.invites.Life)).Truncate(time.Second).UTC()}
+	in = invite.Invite{Host: j.Domain(), Register: true, Expires: time.Now().Add(time.Duration(a.config.Invites.Life)).Truncate(time.Second).UTC()}
 	if j.HasLocal() {
 		in.User = j.String()
 	}

@@ -7,6 +7,7 @@ import (
 	"meerkat/engine/web"
 	"meerkat/engine/web/bosh"
 	"meerkat/engine/web/chat"
+	"meerkat/engine/web/landing"
 	"meerkat/engine/web/upload"
 	"meerkat/engine/wire"
 	"meerkat/engine/wire/tls"
@@ -45,6 +46,9 @@ func (s *Server) handleWeb() error {
 	}
 	if s.config.Uploads() {
 		s.web.Handle(upload.Prefix, upload.New(upload.Options{Depot: s.depot, HTTP: cfg, Logger: s.opt.Logger}))
+	}
+	if s.config.Invites.Page {
+		s.web.Handle(landing.Prefix, landing.Handler())
 	}
 	if cfg.Chat {
 		return s.handleChat()

@@ -12,3 +12,22 @@ func TestContactAddressesAreURIs(t *testing.T) {
 		}
 	}
 }
+
+func TestLandingPages(t *testing.T) {
+	for _, row := range []struct {
+		http HTTP
+		inv  Invites
+		want string
+	}{
+		{HTTP{}, Invites{Page: true}, ""},
+		{HTTP{Listen: []string{":80"}}, Invites{Page: true}, ""}, // in clear
+		{HTTP{TLSListen: []string{":5443"}}, Invites{Page: true}, "https://example.org:5443/invite/#"},
+		{HTTP{TLSListen: []string{":5443"}}, Invites{}, ""},
+		{HTTP{PublicURL: "https://chat.example.org/"}, Invites{Page: true}, "https://chat.example.org/invite/#"},
+		{HTTP{TLSListen: []string{":5443"}}, Invites{Page: true, Landing: "https://own.example/#"}, "https://own.example/#"},
+	} {
+		if got := (&Config{HTTP: row.http, Invites: row.inv}).LandingAt("example.org"); got != row.want {
+			t.Errorf("%+v, %+v: got %q, want %q", row.http, row.inv, got, row.want)
+		}
+	}
+}

@@ -101,7 +101,7 @@ func inviteNamed(r *command.Run) {
 func save(r *command.Run, in invite.Invite) {
 	now, opt := r.Now(), &r.Config.Invites
 	in.Expires = now.Add(time.Duration(opt.Life))
-	limit, landing, token := opt.PerUser, opt.Landing, ""
+	limit, landing, token := opt.PerUser, r.Config.LandingAt(in.Host), ""
 	r.Update(func(tx *store.Tx) (err error) {
 		if in.User != "" && r.Users.Exists(tx, jid.MustParse(in.User)) {
 			return stanza.Conflict
