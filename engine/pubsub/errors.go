@@ -49,6 +49,7 @@ var (
 	errAccessModel    = &Error{Condition: stanza.NotAcceptable, Name: "unsupported-access-model"}       // §8.1.3
 	errConfig         = &Error{Condition: stanza.NotAcceptable}                                         // §8.2.5, §8.8.2.3, §8.9.2.4
 	errFull           = &Error{Condition: stanza.ResourceConstraint}                                    // a quota
+	errAnswerTooBig   = &Error{Condition: stanza.NotAcceptable}                                         // more was asked for than one answer has
 )
 
 // unsupported says that a feature is not there, in general or for this node.

@@ -73,15 +73,22 @@ func (n *Node) pick(tx *store.Tx, owner string, e xml.Elem, page rsm.Request) (l
 	return n.page(list, page)
 }
 
-// named returns the items that e names, those there are (XEP-0060 §6.5.8).
+// named returns the items that e names, those there are (XEP-0060 §6.5.8). Many
+// names, or the same one many times, are no way around maxAnswer.
 func (n *Node) named(tx *store.Tx, owner string, e xml.Elem) (list []Item, err error) {
+	size := 0
 	for i := e.First(); i.OK(); i = i.Next() {
 		if !i.Is("item", Space) || len(i.Attr("id")) == 0 {
 			return nil, errMalformed
 		}
-		if it, ok := n.Item(tx, owner, string(i.Attr("id"))); ok {
-			list = append(list, it)
+		it, ok := n.Item(tx, owner, string(i.Attr("id")))
+		if !ok {
+			continue
 		}
+		if size += len(it.Payload); size > maxAnswer && list != nil {
+			return nil, errAnswerTooBig
+		}
+		list = append(list, it)
 	}
 	if list == nil {
 		return nil, errNoItem

@@ -63,6 +63,12 @@ func (r relation) eachOf(tx *store.Tx, owner, bare string, fn func(node, who str
 	})
 }
 
+// many counts what a bare address and its resources are to one node.
+func (r relation) many(tx *store.Tx, owner, node, bare string) (n int) {
+	_ = eachBelow(r.byWho, tx, bare, owner+"\x00"+node, func(string, []byte) error { n++; return nil })
+	return n
+}
+
 // tie is one line of a relation.
 type tie struct{ owner, node, who string }
 

@@ -45,7 +45,7 @@ func (h *Host) subscribeTo(tx *store.Tx, r *request, who jid.JID) (res result, e
 		if n.Access == Authorize && h.affiliation(tx, r.owner, n, r.who) == None {
 			state = Pending
 		}
-		if lim := r.lim.Subscribers; lim > 0 && n.subs >= uint64(lim) {
+		if lim := r.lim.Subscribers; lim > 0 && n.subs >= uint64(lim) || subscriptions.many(tx, r.owner, n.Name, who.BareString()) >= maxResources {
 			return res, limitError(fullSubscribers)
 		}
 		err = n.setState(tx, r.owner, who.String(), state)
@@ -56,6 +56,10 @@ func (h *Host) subscribeTo(tx *store.Tx, r *request, who jid.JID) (res result, e
 	}
 	return res, err
 }
+
+// maxResources is how many subscriptions to one node an account may have, for
+// itself and its resources: as many as it may have sessions.
+const maxResources = 20
 
 func buildSubscription(b *xml.Builder, node, who string, s State) {
 	b.Start("subscription", "").OptAttr("node", node).Attr("jid", who).Attr("subscription", stateNames[s]).End()
