@@ -70,9 +70,13 @@ func (h *Host) publishItems(tx *store.Tx, r *request, list []Item, options *chan
 	if err := n.accepts(list); err != nil {
 		return res, err
 	}
+	a := h.affiliation(tx, r.owner, n, r.who)
+	trusted := a == Owner || a == Publisher
 	for i := range list {
-		if list[i].ID == "" && n.Persist {
+		if list[i].ID == "" {
 			list[i].ID = randomID()
+		} else if !trusted && !n.publishedBy(tx, r.owner, list[i].ID, r.who) { // nobody else's item is replaced
+			return res, errForbidden
 		}
 	}
 	if err := n.keep(tx, r.lim, r.owner, list); err != nil {

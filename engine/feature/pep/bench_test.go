@@ -251,3 +251,14 @@ func BenchmarkPresence100(b *testing.B) {
 		run("login", "<presence type='unavailable'/>", "<presence>"+text+"</presence>")
 	}
 }
+
+// BenchmarkEvent100 is a publication and its event to 100 contacts who want it:
+// ns for each of them, the commit included.
+func BenchmarkEvent100(b *testing.B) {
+	w := newCrowd(b, true, 1)
+	b.ReportAllocs()
+	for b.Loop() {
+		w.send(w.romeo, "<iq type='set' id='1'><pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:mood'><item id='a'><m xmlns='urn:mood'/></item></publish></pubsub></iq>")
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/contact")
+}
