@@ -14,8 +14,7 @@ import (
 
 // Who writes on to the same one pays for a hash.
 func TestTheSameRecipientCostsNothing(t *testing.T) {
-	var flags account.Flags
-	f := New(&flags, []string{"test"}, 1)
+	f := New([]string{"test"}, 1)
 	group := loop.NewManual(1, time.Unix(1e9, 0))
 	e := &feature.Env{Loop: group.At(0), Accounts: account.NewTable()}
 	a := e.Accounts.Open(jid.MustParse("romeo@test"))

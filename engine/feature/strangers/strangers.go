@@ -30,26 +30,32 @@ var (
 // Feature is the limit, a stage for what sessions send.
 type Feature struct {
 	hosts map[string]bool // domains of accounts
-	state account.Slot[hour]
-	loops []map[string]*hour // by bare JID: who logs in again has not forgotten
-	begun []time.Time        // of the hour of each loop
+	loops []home
 }
 
-// hour is whom an account has written to since the hour of its loop began.
-type hour struct {
-	last  uint64              // hash of the last address
-	known map[uint64]struct{} // of all of them
-	met   int                 // strangers
+// home has whom the accounts of one loop have written to since the hour began. It is
+// of the bare JID: who logs in again has not forgotten, who is silent costs nothing.
+type home struct {
 	begun time.Time
+	m     map[string]*hour
+	// The account that has sent last, which often sends more.
+	account *account.Account
+	of      *hour
+}
+
+// hour is whom one account has written to.
+type hour struct {
+	last  uint64   // hash of the last address
+	known []uint64 // of all of them: few as a rule
+	met   int      // strangers
 }
 
 var seed = maphash.MakeSeed()
 
 // New returns the feature. domains are those of accounts, loops is how many loops
 // there are.
-func New(flags *account.Flags, domains []string, loops int) *Feature {
-	f := &Feature{hosts: make(map[string]bool), state: account.NewSlot[hour](flags),
-		loops: make([]map[string]*hour, loops), begun: make([]time.Time, loops)}
+func New(domains []string, loops int) *Feature {
+	f := &Feature{hosts: make(map[string]bool), loops: make([]home, loops)}
 	for _, d := range domains {
 		if h, err := jid.Domain(d); err == nil {
 			f.hosts[h.String()] = true
@@ -72,21 +78,19 @@ func (f *Feature) FilterOut(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 	default:
 		return feature.Continue
 	}
-	to := hashOf(s)
-	h := f.state.Of(c.Account.Slots)
-	if h != nil && h.last == to && c.Now().Sub(h.begun) < time.Hour {
+	h, to := f.hour(c), hashOf(s)
+	if h.last == to {
 		return feature.Continue
 	}
-	return f.judge(c, s, to)
+	return f.judge(c, s, h, to)
 }
 
 // hashOf tells bare addresses apart.
 func hashOf(s *stanza.Stanza) uint64 { return maphash.String(seed, s.To.BareString()) }
 
 // judge looks at somebody who is not the last one that was written to.
-func (f *Feature) judge(c *feature.Ctx, s *stanza.Stanza, to uint64) feature.Verdict {
-	h := f.hour(c)
-	if _, known := h.known[to]; !known {
+func (f *Feature) judge(c *feature.Ctx, s *stanza.Stanza, h *hour, to uint64) feature.Verdict {
+	if !slices.Contains(h.known, to) {
 		if host := s.To.Domain(); !f.hosts[host] && c.Router.Local(host) {
 			return feature.Continue // a service
 		}
@@ -96,7 +100,7 @@ func (f *Feature) judge(c *feature.Ctx, s *stanza.Stanza, to uint64) feature.Ver
 			return feature.Done
 		}
 		if len(h.known) < maxKnown {
-			h.known[to] = struct{}{}
+			h.known = append(h.known, to)
 		}
 	}
 	h.last = to
@@ -105,19 +109,20 @@ func (f *Feature) judge(c *feature.Ctx, s *stanza.Stanza, to uint64) feature.Ver
 
 // hour returns what is known of c's account, all forgotten once an hour.
 func (f *Feature) hour(c *feature.Ctx) *hour {
-	i, now := c.Shard(), c.Now()
-	if f.loops[i] == nil || now.Sub(f.begun[i]) >= time.Hour {
-		f.loops[i], f.begun[i] = make(map[string]*hour), now
+	at := &f.loops[c.Shard()]
+	if now := c.Now(); at.m == nil || now.Sub(at.begun) >= time.Hour {
+		*at = home{begun: now, m: make(map[string]*hour)}
 	}
-	h := f.state.Of(c.Account.Slots)
-	if h == nil || h.begun != f.begun[i] {
-		owner := c.Owner.String()
-		if h = f.loops[i][owner]; h == nil {
-			h = &hour{known: make(map[uint64]struct{}), begun: f.begun[i]}
-			f.loops[i][owner] = h
-		}
-		f.state.Put(&c.Account.Slots, h)
+	if at.account == c.Account {
+		return at.of
 	}
+	owner := c.Owner.String()
+	h := at.m[owner]
+	if h == nil {
+		h = new(hour)
+		at.m[owner] = h
+	}
+	at.account, at.of = c.Account, h
 	return h
 }
 
