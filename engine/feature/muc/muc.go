@@ -91,7 +91,7 @@ func (f *service) handle(c *feature.Ctx, s *stanza.Stanza) {
 	if r != nil {
 		r.replaced(s)
 	}
-	if r != nil && r.cold && s.Kind != stanza.IQ {
+	if r != nil && r.cold && (s.Kind == stanza.Presence && s.Type == stanza.Available || r.seat(s.From) != nil) {
 		r.warm()
 	}
 	if r != nil && !r.line.takes(s) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"time"
 
 	"meerkat/engine/feature"
@@ -124,7 +125,7 @@ func (re *retraction) build(b *xml.Builder) {
 // bury returns what puts a tombstone in the place of the message, if that is in
 // the archive and the author's (XEP-0424 §4, XEP-0425 §4).
 func (re *retraction) bury(r *room) func(tx *store.Tx) error {
-	a, name := r.keeper().archive, r.jid.String()
+	a, name, oldest := r.keeper().archive, r.jid.String(), r.source().Oldest
 	return func(tx *store.Tx) error {
 		rows, err := a.Read(tx, name)
 		if err != nil {
@@ -145,11 +146,27 @@ func (re *retraction) bury(r *room) func(tx *store.Tx) error {
 		if stone == nil {
 			return nil
 		}
-		if err := tombstones.Put(tx, name, seqKey(re.seq), stone); err != nil {
+		if err := errors.Join(forgetTombstones(tx, name, oldest), tombstones.Put(tx, name, seqKey(re.seq), stone)); err != nil {
 			return err
 		}
 		return a.Blank(tx, name, re.seq)
 	}
+}
+
+// forgetTombstones removes those of messages that are not shown any more.
+func forgetTombstones(tx *store.Tx, room string, oldest uint64) error {
+	var old []string
+	err := tombstones.Each(tx, room, func(key string, _ []byte) error {
+		if key >= seqKey(oldest) || len(old) == 100 {
+			return store.ErrStop
+		}
+		old = append(old, key)
+		return nil
+	})
+	for _, key := range old {
+		err = errors.Join(err, tombstones.Delete(tx, room, key))
+	}
+	return err
 }
 
 // tombstone returns what is shown in place of a row, nil if that is another's.
