@@ -78,6 +78,7 @@ func (f *features) broadcast(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 func (f *features) presenceIn() []feature.Stage {
 	return []feature.Stage{
 		invite.PresenceIn, // who comes by invitation is asked for nothing more
+		f.push.PresenceIn, // clients that are away are woken to be asked
 		f.pep.PresenceIn,  // asks for the events of who may be seen now
 		f.presence.PresenceIn,
 	}

@@ -5,7 +5,9 @@ import (
 
 	"meerkat/engine/account"
 	"meerkat/engine/feature"
+	"meerkat/engine/roster"
 	"meerkat/engine/stanza"
+	"meerkat/store"
 	"meerkat/xml"
 )
 
@@ -31,6 +33,34 @@ func (f *Feature) Inbound(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 	return feature.Continue
 }
 
+// PresenceIn is a stage before subscriptions: somebody asks, and nobody is there to be
+// asked. Who has been answered beforehand asks nobody.
+func (f *Feature) PresenceIn(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
+	if s.Type != stanza.Subscribe {
+		return feature.Continue
+	}
+	list := f.of(c.Env, c.Account, c.Owner.String())
+	if len(list) == 0 || answered(c, s.From.BareString()) {
+		return feature.Continue
+	}
+	for i := range list {
+		if c.Account == nil || c.Account.Find(list[i].resource) == nil {
+			f.sender(c.Env, &list[i], c.Owner).add(news{asks: true})
+		}
+	}
+	return feature.Continue
+}
+
+// answered reports whether bare has, or is to get, what it asks for, or has asked
+// before.
+func answered(c *feature.Ctx, bare string) (is bool) {
+	c.View(func(tx *store.Tx) {
+		it, found := roster.Load(tx, c.Owner.String()).Find(bare)
+		is = found && it.State&(roster.From|roster.Approved|roster.In) != 0
+	})
+	return is
+}
+
 // bounces reports a message that nobody will get: of type normal, for a resource
 // that is not there (RFC 6121 §8.5.3.2.1).
 func bounces(c *feature.Ctx, s *stanza.Stanza) bool {
@@ -46,12 +76,12 @@ func (f *Feature) Missed(e *feature.Env, s *account.Session, b []byte) {
 	}
 	var doc xml.Doc
 	el, err := doc.Parse(b, stanza.Client)
-	if err != nil || !el.Is("message", stanza.Client) {
+	if err != nil {
 		return
 	}
-	n := worth(el)
+	n := judge(el)
 	for i := range list {
-		if n.counts && list[i].resource == s.JID.Resource() {
+		if (n.counts || n.asks) && list[i].resource == s.JID.Resource() {
 			f.sender(e, &list[i], s.Account.JID).add(n)
 		}
 	}

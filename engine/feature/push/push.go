@@ -41,7 +41,7 @@ var (
 	published = metric.NewCounter("meerkat_push_published_total",
 		"Notifications sent to app servers.")
 	coalesced = metric.NewCounter("meerkat_push_coalesced_total",
-		"Messages that went into a notification with others.")
+		"Messages and subscription requests that went into a notification with others.")
 	failed = metric.NewCounter("meerkat_push_errors_total",
 		"Notifications that app servers answered with an error.")
 	unanswered = metric.NewCounter("meerkat_push_unanswered_total",

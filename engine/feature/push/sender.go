@@ -11,6 +11,7 @@ import (
 	"meerkat/engine/form"
 	"meerkat/engine/jid"
 	"meerkat/engine/loop"
+	"meerkat/engine/roster"
 	"meerkat/engine/stanza"
 	"meerkat/store"
 	"meerkat/xml"
@@ -35,6 +36,7 @@ type sender struct {
 	reg   registration
 
 	count      int    // messages to be told of
+	asks       bool   // somebody has asked for a subscription
 	from, body string // of the last one, as far as it is to be told
 	id         string // of the notification that waits for its answer
 	errors     int    // in a row
@@ -60,25 +62,32 @@ func (f *Feature) sender(e *feature.Env, r *registration, owner jid.JID) *sender
 
 func (s *sender) key() string { return s.owner.String() + "\x00" + s.reg.key() }
 
-// add has one more message told of.
+// add has one more message, or a request, told of.
 func (s *sender) add(n news) {
-	if s.count++; s.count > 1 {
+	if s.pending() {
 		coalesced.Add(s.env.Shard(), 1)
 	}
-	s.from, s.body = n.summary(s.env)
+	if n.asks {
+		s.asks = true
+	} else {
+		s.count++
+		s.from, s.body = n.summary(s.env)
+	}
 	s.pump()
 }
+
+func (s *sender) pending() bool { return s.count > 0 || s.asks }
 
 // pump sends if it may, or has itself called when it may.
 func (s *sender) pump() {
 	s.refill()
 	switch opt := &s.env.Config.Push; {
 	case s.id != "": // the answer calls, or the timer
-	case s.count == 0 && s.spent == 0:
+	case !s.pending() && s.spent == 0:
 		if s.errors == 0 {
 			s.end()
 		}
-	case s.count > 0 && s.spent < opt.Burst:
+	case s.pending() && s.spent < opt.Burst:
 		s.send()
 	default:
 		s.env.Loop.Set(&s.timer, s.since.Add(time.Duration(opt.Interval)).Sub(s.env.Now()))
@@ -127,7 +136,7 @@ func (s *sender) send() {
 	s.env.Loop.Set(&s.timer, patience)
 	published.Add(s.env.Shard(), 1)
 	b := s.publish(s.env.Scratch())
-	s.count, s.from, s.body = 0, "", ""
+	s.count, s.asks, s.from, s.body = 0, false, "", ""
 	s.env.Router.Send(s.reg.server, b)
 	s.env.Keep(b)
 }
@@ -138,7 +147,13 @@ func (s *sender) publish(dst []byte) []byte {
 		Attr("from", s.owner.String()).Attr("to", s.reg.server.String())
 	b.Start("pubsub", pubsubSpace).Start("publish", "").OptAttr("node", s.reg.node).Start("item", "")
 	b.Start("notification", space)
-	w := form.Start(&b, form.Submit, summaryType).Value("message-count", strconv.Itoa(s.count))
+	w := form.Start(&b, form.Submit, summaryType)
+	if s.count > 0 {
+		w.Value("message-count", strconv.Itoa(s.count))
+	}
+	if s.asks {
+		w.Value("pending-subscription-count", strconv.Itoa(s.requests()))
+	}
 	if s.from != "" {
 		w.Value("last-message-sender", s.from)
 	}
@@ -151,6 +166,19 @@ func (s *sender) publish(dst []byte) []byte {
 		b.Start("publish-options", "").Raw(s.reg.options).End()
 	}
 	return b.End().End().Bytes()
+}
+
+// requests returns how many others wait for an answer: one at least, who may not be
+// stored yet.
+func (s *sender) requests() (n int) {
+	s.env.View(func(tx *store.Tx) {
+		for it := range roster.Load(tx, s.owner.String()).All() {
+			if it.State&roster.In != 0 {
+				n++
+			}
+		}
+	})
+	return max(1, n)
 }
 
 // FilterIn is a stage for what reaches an account: the answers of app servers.

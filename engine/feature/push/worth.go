@@ -8,9 +8,21 @@ import (
 // news is what a message is to somebody who is not looking.
 type news struct {
 	counts bool
+	asks   bool   // it is a request for a subscription instead
 	sealed bool   // encrypted: its body says nothing
 	from   string // address of the sender
 	body   string
+}
+
+// judge judges any stanza.
+func judge(e xml.Elem) news {
+	switch {
+	case e.Is("message", stanza.Client):
+		return worth(e)
+	case e.Is("presence", stanza.Client):
+		return news{asks: string(e.Attr("type")) == "subscribe"}
+	}
+	return news{}
 }
 
 // worth judges a message: one with a body, one that is encrypted, a call, an
