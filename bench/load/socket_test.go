@@ -24,15 +24,19 @@ func TestFramed(t *testing.T) {
 	}
 	r := bytes.NewReader(framed(nil, []byte(sent)))
 	for _, w := range want {
-		f, err := ws.ReadFrame(r)
+		h, err := ws.ReadHeader(r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f = ws.UnmaskFrame(f); string(f.Payload) != w || f.Header.OpCode != ws.OpText || !f.Header.Fin {
-			t.Errorf("got %.80s of %d bytes, want %.80s of %d", f.Payload, len(f.Payload), w, len(w))
+		payload := make([]byte, h.Length)
+		if _, err := io.ReadFull(r, payload); err != nil {
+			t.Fatal(err)
+		}
+		if ws.Cipher(payload, h.Mask, 0); string(payload) != w || h.OpCode != ws.OpText || !h.Fin || !h.Masked {
+			t.Errorf("got %.80s of %d bytes, want %.80s of %d", payload, len(payload), w, len(w))
 		}
 	}
-	if _, err := ws.ReadFrame(r); err != io.EOF {
+	if _, err := ws.ReadHeader(r); err != io.EOF {
 		t.Errorf("behind the last message: %v", err)
 	}
 }

@@ -13,8 +13,10 @@ func TestDirected(t *testing.T) {
 	b := []byte("hall@rooms.test/romeo")
 	for _, to := range []string{string(b), "hall@rooms.test", "attic@rooms.test/romeo", "attic@rooms.test/a/b", "juliet@test/x"} {
 		copy(b, to)
-		if !s.Direct(to) || !s.Direct(to) {
-			t.Fatalf("%s is refused", to)
+		for range 2 { // again is no second one
+			if !s.Direct(to) {
+				t.Fatalf("%s is refused", to)
+			}
 		}
 	}
 	s.Undirect("attic@rooms.test/romeo")

@@ -20,7 +20,6 @@ func TestKillKeepsUploads(t *testing.T) {
 	type file struct {
 		slot
 		data []byte
-		n    int
 	}
 	var whole, half []*file
 	for i := range 6 {
