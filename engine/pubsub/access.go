@@ -3,6 +3,7 @@ package pubsub
 import (
 	"slices"
 
+	"meerkat/engine/config"
 	"meerkat/engine/jid"
 	"meerkat/engine/roster"
 	"meerkat/store"
@@ -75,11 +76,14 @@ func (h *Host) mayPublish(tx *store.Tx, owner string, n *Node, who jid.JID) bool
 	return n.Publish == Anybody || n.Publish == Subscribers && subscribed(tx, owner, n.Name, who)
 }
 
-// owned returns a node for its owner only.
-func (h *Host) owned(tx *store.Tx, owner, name string, who jid.JID) (*Node, error) {
+// owned returns a node for its owner only, or who manages all nodes.
+func (h *Host) owned(tx *store.Tx, owner, name string, who jid.JID, cfg *config.Config) (*Node, error) {
 	n, err := must(tx, owner, name)
-	if err == nil && h.affiliation(tx, owner, n, who) != Owner {
-		err = errForbidden
+	if err != nil {
+		return nil, err
 	}
-	return n, err
+	if h.affiliation(tx, owner, n, who) != Owner && (h.Manages == nil || !h.Manages(cfg, who)) {
+		return nil, errForbidden
+	}
+	return n, nil
 }

@@ -38,7 +38,7 @@ func (h *Host) Authorization(c *feature.Ctx, s *stanza.Stanza, owner jid.JID) bo
 	allow, ok := f.Bool(prefix + "allow")
 	who, err := jid.Parse(address)
 	if f.Submits() && ok && err == nil {
-		h.decide(c.Env, request{owner: owner.Clone().String(), who: s.From.Clone(), node: node}, who, allow)
+		h.decide(c.Env, request{owner: owner.Clone().String(), who: s.From.Clone(), node: node, cfg: c.Config}, who, allow)
 	}
 	return true
 }
@@ -51,7 +51,7 @@ func (h *Host) decide(e *feature.Env, r request, who jid.JID, allow bool) {
 	}
 	var n *Node
 	e.Update(func(tx *store.Tx) (err error) {
-		if n, err = h.owned(tx, r.owner, r.node, r.who); err != nil {
+		if n, err = h.owned(tx, r.owner, r.node, r.who, r.cfg); err != nil {
 			return err
 		}
 		if State(subscriptions.of(tx, r.owner, n.Name, who.String())) != Pending {

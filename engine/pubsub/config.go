@@ -131,8 +131,8 @@ var options = []option{
 // maxText is the longest title, description or group, in bytes; maxGroups how
 // many groups a node may name.
 const (
-	maxText   = 1 << 10
-	maxGroups = 100
+	maxText   = 512
+	maxGroups = 20
 )
 
 func text(name, label string, at func(*Config) *string) option {

@@ -22,6 +22,9 @@ type Host struct {
 	Limits func(c *config.Config) Limits
 	// MayCreate reports whether who may make nodes at a service.
 	MayCreate func(e *feature.Env, who jid.JID) bool
+	// Manages, if any, reports whether who may do with all nodes what their owners
+	// may: set them up, empty and delete them.
+	Manages func(c *config.Config, who jid.JID) bool
 	// Hides, if any, returns what tells the contacts that owner blocks, or nil.
 	Hides func(e *feature.Env, owner jid.JID) func(bare []byte) bool
 

@@ -68,7 +68,7 @@ func (h *Host) serves(c *Config) error {
 // tellConfig is XEP-0060 §8.2.1.
 func (h *Host) tellConfig(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) {
 	c.View(func(tx *store.Tx) {
-		n, err := h.owned(tx, c.Owner.String(), string(e.Attr("node")), q.From)
+		n, err := h.owned(tx, c.Owner.String(), string(e.Attr("node")), q.From, c.Config)
 		if err != nil {
 			refuse(c, q, err)
 			return
@@ -118,7 +118,7 @@ func (h *Host) configure(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) {
 }
 
 func (h *Host) setConfig(tx *store.Tx, r *request, ch *change) (res result, err error) {
-	n, err := h.owned(tx, r.owner, r.node, r.who)
+	n, err := h.owned(tx, r.owner, r.node, r.who, r.cfg)
 	if err != nil {
 		return res, err
 	}
@@ -155,7 +155,7 @@ func (h *Host) deleteNode(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) {
 		return
 	}
 	h.update(c, q, func(tx *store.Tx) (res result, err error) {
-		n, err := h.owned(tx, r.owner, r.node, r.who)
+		n, err := h.owned(tx, r.owner, r.node, r.who, r.cfg)
 		if err != nil {
 			return res, err
 		}
@@ -173,7 +173,7 @@ func (h *Host) deleteNode(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) {
 func (h *Host) purge(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) {
 	r := h.request(c, q, e)
 	h.update(c, q, func(tx *store.Tx) (res result, err error) {
-		n, err := h.owned(tx, r.owner, r.node, r.who)
+		n, err := h.owned(tx, r.owner, r.node, r.who, r.cfg)
 		if err != nil {
 			return res, err
 		}

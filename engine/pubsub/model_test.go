@@ -141,7 +141,7 @@ func TestRemovedNodeLeavesNothing(t *testing.T) {
 		if err := n.setState(tx, juliet, "romeo@test/x", Subscribed); err != nil {
 			return err
 		}
-		if err := affiliations.put(tx, juliet, mood, "romeo@test", byte(Member)); err != nil {
+		if err := setAffiliation(tx, juliet, mood, "romeo@test", Member); err != nil {
 			return err
 		}
 		return n.remove(tx, juliet)

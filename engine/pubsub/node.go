@@ -11,7 +11,7 @@ import (
 // What is stored, all of it for an owner: an account's bare JID or a service's
 // domain. Names of nodes and items have no NUL, which no XML has.
 var (
-	tallies = store.NewDoc("pubsub")         // the number of nodes and the bytes of all items, as varints; none for no nodes
+	tallies = store.NewDoc("pubsub")         // the number of nodes, and the bytes of all items and affiliations, as varints; none for no nodes
 	nodes   = store.NewMap("pubsub-node")    // by name: see Node.append
 	items   = store.NewMap("pubsub-item")    // by node, NUL, number (8 bytes): see Item.append
 	numbers = store.NewMap("pubsub-item-id") // by node, NUL, item: its number
@@ -185,17 +185,18 @@ func (n *Node) remove(tx *store.Tx, owner string) error {
 	if err := n.clear(tx, owner); err != nil {
 		return err
 	}
+	if err := clearAffiliations(tx, owner, n.Name); err != nil {
+		return err
+	}
+	if err := subscriptions.clear(tx, owner, n.Name); err != nil {
+		return err
+	}
+	if err := nodes.Delete(tx, owner, n.Name); err != nil {
+		return err
+	}
 	t := readTally(tx, owner)
 	t.nodes--
-	for _, err := range []error{
-		affiliations.clear(tx, owner, n.Name), subscriptions.clear(tx, owner, n.Name),
-		nodes.Delete(tx, owner, n.Name), t.put(tx, owner),
-	} {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return t.put(tx, owner)
 }
 
 // eachBelow calls fn for the keys of m that begin with name and NUL, with what

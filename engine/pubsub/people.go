@@ -22,7 +22,7 @@ func (h *Host) tellSubscriptions(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) {
 func (h *Host) tellPeople(c *feature.Ctx, q *stanza.Stanza, e xml.Elem, r relation, what string, names []string) {
 	owner := c.Owner.String()
 	c.View(func(tx *store.Tx) {
-		n, err := h.owned(tx, owner, string(e.Attr("node")), q.From)
+		n, err := h.owned(tx, owner, string(e.Attr("node")), q.From, c.Config)
 		if err != nil {
 			refuse(c, q, err)
 			return
@@ -74,7 +74,7 @@ func (h *Host) setAffiliations(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) {
 		return
 	}
 	h.update(c, q, func(tx *store.Tx) (res result, err error) {
-		n, err := h.owned(tx, r.owner, r.node, r.who)
+		n, err := h.owned(tx, r.owner, r.node, r.who, r.cfg)
 		if err != nil {
 			return res, err
 		}
@@ -101,7 +101,7 @@ func (h *Host) affiliate(tx *store.Tx, r *request, n *Node, p person) error {
 			}
 		}
 	}
-	return affiliations.put(tx, r.owner, n.Name, p.who.BareString(), p.v)
+	return setAffiliation(tx, r.owner, n.Name, p.who.BareString(), Affiliation(p.v))
 }
 
 // stillOwned refuses changes that leave a node without an owner, or with too many
@@ -120,6 +120,8 @@ func (h *Host) stillOwned(tx *store.Tx, r *request, n *Node) error {
 		return errConfig
 	case r.lim.Subscribers > 0 && all > r.lim.Subscribers:
 		return errFull
+	case r.lim.Bytes > 0 && readTally(tx, r.owner).bytes > uint64(r.lim.Bytes):
+		return limitError(fullBytes)
 	}
 	return nil
 }
@@ -135,7 +137,7 @@ func (h *Host) setSubscriptions(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) {
 		return
 	}
 	h.update(c, q, func(tx *store.Tx) (res result, err error) {
-		n, err := h.owned(tx, r.owner, r.node, r.who)
+		n, err := h.owned(tx, r.owner, r.node, r.who, r.cfg)
 		if err != nil {
 			return res, err
 		}

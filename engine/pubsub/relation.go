@@ -89,7 +89,7 @@ func (r relation) ties(tx *store.Tx, bare string) (all []tie) {
 // account's own data is removed.
 func Forget(tx *store.Tx, account string) error {
 	for _, t := range affiliations.ties(tx, account) {
-		if err := affiliations.put(tx, t.owner, t.node, t.who, 0); err != nil {
+		if err := setAffiliation(tx, t.owner, t.node, t.who, None); err != nil {
 			return err
 		}
 	}
@@ -107,7 +107,7 @@ func Forget(tx *store.Tx, account string) error {
 		return err
 	}
 	for _, name := range names {
-		if err := affiliations.clear(tx, account, name); err != nil {
+		if err := clearAffiliations(tx, account, name); err != nil {
 			return err
 		}
 		if err := subscriptions.clear(tx, account, name); err != nil {
@@ -176,6 +176,32 @@ func (n *Node) setState(tx *store.Tx, owner, who string, s State) error {
 		return err
 	}
 	return n.put(tx, owner)
+}
+
+// setAffiliation makes a bare address a to a node. What the owner says of people
+// counts for its quota as items do.
+func setAffiliation(tx *store.Tx, owner, node, who string, a Affiliation) error {
+	if before := affiliations.of(tx, owner, node, who); (before == 0) != (a == None) {
+		t, size := readTally(tx, owner), uint64(2*len(node)+2*len(who)+len(owner))
+		if a == None {
+			size = -size
+		}
+		t.bytes += size
+		if err := t.put(tx, owner); err != nil {
+			return err
+		}
+	}
+	return affiliations.put(tx, owner, node, who, byte(a))
+}
+
+// clearAffiliations ends all there are to a node.
+func clearAffiliations(tx *store.Tx, owner, node string) error {
+	for _, who := range affiliations.list(tx, owner, node) {
+		if err := setAffiliation(tx, owner, node, who, None); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // affiliation returns what who is to the node. The account is the owner of all

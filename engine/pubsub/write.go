@@ -28,7 +28,7 @@ func (h *Host) create(tx *store.Tx, lim Limits, owner, name string, cfg Config, 
 	}
 	n := &Node{Name: name, Config: cfg, Created: now.Unix()}
 	if !h.Personal {
-		if err := affiliations.put(tx, owner, name, who.BareString(), byte(Owner)); err != nil {
+		if err := setAffiliation(tx, owner, name, who.BareString(), Owner); err != nil {
 			return nil, err
 		}
 	}

@@ -34,7 +34,7 @@ type service struct {
 // how many there are.
 func New(domains []string, cfg *config.PubSub, loops int) feature.Feature {
 	s := &service{local: make(map[string]bool)}
-	s.host = pubsub.New(loops, pubsub.Host{Default: pubsub.ServiceConfig, Limits: limits, MayCreate: s.mayCreate})
+	s.host = pubsub.New(loops, pubsub.Host{Default: pubsub.ServiceConfig, Limits: limits, MayCreate: s.mayCreate, Manages: s.manages})
 	s.features = append([]string{infoSpace, itemsSpace, pingSpace}, pubsub.Features...)
 	slices.Sort(s.features)
 	declared := feature.Feature{Name: "pubsub", Spec: "XEP-0060"}
@@ -65,9 +65,12 @@ func (s *service) mayCreate(e *feature.Env, who jid.JID) bool {
 	if !s.local[who.Domain()] || !who.HasLocal() {
 		return false
 	}
-	return e.Config.PubSub.Create == "anybody" || slices.ContainsFunc(e.Config.Admin.Accounts, func(a string) bool {
-		return strings.EqualFold(a, who.BareString())
-	})
+	return e.Config.PubSub.Create == "anybody" || s.manages(e.Config, who)
+}
+
+// manages reports whether who administers the server.
+func (s *service) manages(c *config.Config, who jid.JID) bool {
+	return slices.ContainsFunc(c.Admin.Accounts, func(a string) bool { return strings.EqualFold(a, who.BareString()) })
 }
 
 // handle takes what is sent to the service. Nobody lives at its other addresses.
