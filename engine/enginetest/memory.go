@@ -36,6 +36,7 @@ type memory struct {
 	group  *loop.Group
 	server *engine.Server // nil until somebody needs it
 	dialed int
+	seed   func(st *store.Store) error // of PlayOver, until it has run
 	// patience bounds the wait for what other goroutines do, handshakes of TLS.
 	patience time.Duration
 }
@@ -71,6 +72,12 @@ func (m *memory) run() (err error) {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	if m.store, err = store.Open(store.Options{Dir: m.dir, Logger: quiet, MapSize: 64 << 20}); err != nil {
 		return err
+	}
+	if m.seed != nil {
+		if err := m.seed(m.store); err != nil {
+			return err
+		}
+		m.seed = nil
 	}
 	now := start
 	if m.group != nil {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"meerkat/store"
 )
 
 // Domain is the one of all addresses in transcripts that name none.
@@ -41,8 +43,15 @@ type world interface {
 // is served afterwards.
 func Play(t *testing.T, pattern string) {
 	t.Helper()
+	PlayOver(t, pattern, nil)
+}
+
+// PlayOver is Play over a store that seed has put something into, if it is not nil.
+func PlayOver(t *testing.T, pattern string, seed func(st *store.Store) error) {
+	t.Helper()
 	each(t, pattern, func(t *testing.T) world {
 		m := newEngine(t)
+		m.seed = seed
 		t.Cleanup(func() {
 			if err := perform(bystander, m); err != nil && !t.Failed() {
 				t.Errorf("another client is not served: %v", err)
