@@ -29,13 +29,25 @@ type Set struct {
 	nodes []string // in order
 }
 
+// A client that wants more than this is told of some only: every login looks for
+// each of them at each contact.
+const (
+	maxNodes = 100
+	maxBytes = 8 << 10 // of all their names
+)
+
 // NewSet makes a Set of features, in any order.
 func NewSet(features []string) *Set {
-	s := &Set{}
+	s, left := &Set{}, maxBytes
 	for _, f := range features {
-		if node, ok := strings.CutSuffix(f, wish); ok && node != "" {
-			s.nodes = append(s.nodes, strings.Clone(node))
+		node, ok := strings.CutSuffix(f, wish)
+		if !ok || node == "" {
+			continue
 		}
+		if left -= len(node); left < 0 || len(s.nodes) == maxNodes {
+			break
+		}
+		s.nodes = append(s.nodes, strings.Clone(node))
 	}
 	slices.Sort(s.nodes)
 	s.nodes = slices.Clip(slices.Compact(s.nodes))
@@ -48,6 +60,14 @@ func (s *Set) Nodes() []string {
 		return nil
 	}
 	return s.nodes
+}
+
+// Features returns the features that make a Set like s.
+func (s *Set) Features() (list []string) {
+	for _, n := range s.Nodes() {
+		list = append(list, n+wish)
+	}
+	return list
 }
 
 // Wants reports whether the client wants a node's events.

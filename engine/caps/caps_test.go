@@ -1,7 +1,11 @@
 package caps_test
 
 import (
+	"crypto/sha1"
+	"encoding/base64"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"meerkat/engine/caps"
@@ -56,6 +60,56 @@ func TestVerify(t *testing.T) {
 				t.Errorf("Verify is %v, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+// Whatever else has the same string as an honest answer is taken for no other
+// client's: users would not hear of events any more.
+func TestOtherAnswersOfTheSameStringAreRefused(t *testing.T) {
+	const x = `<x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE' type='hidden'><value>`
+	feature := func(names ...string) (s string) {
+		for _, n := range names {
+			s += "<feature var='" + n + "'/>"
+		}
+		return s
+	}
+	// the hash of "client/pc//Exodus 0.9.1<a<b+notify<c<d+notify<"
+	sum := sha1.Sum([]byte("client/pc//Exodus 0.9.1<a<b+notify<c<d+notify<"))
+	a := caps.Advert{Hash: []byte("sha-1"), Ver: []byte(base64.StdEncoding.EncodeToString(sum[:]))}
+	for name, c := range map[string]struct {
+		info string
+		want bool
+	}{
+		"honest":               {client + feature("a", "b+notify", "c", "d+notify"), true},
+		"in a name":            {`<identity category='client' type='pc' name='Exodus 0.9.1&lt;a&lt;b+notify'/>` + feature("c", "d+notify"), false},
+		"in a feature":         {client + feature("a", "b+notify", "c&lt;d+notify"), false},
+		"behind a feature":     {client + feature("a", "b+notify&lt;c", "d+notify"), false},
+		"as a form":            {client + feature("a") + x + `b+notify</value></field><field var='c'><value>d+notify</value></field></x>`, false},
+		"as a form of values":  {client + feature("a", "b+notify") + x + `c</value></field><field var='d+notify'/></x>`, false},
+		"harmless, but a form": {client + feature("a", "b+notify", "d+notify") + x + `c</value></field></x>`, false},
+	} {
+		if got := caps.Verify(a, parse(t, c.info)); got != c.want {
+			t.Errorf("%s: Verify is %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// A client that wants very much is told of a part of it.
+func TestSetIsBounded(t *testing.T) {
+	many, long := make([]string, 1000), make([]string, 1000)
+	for i := range many {
+		many[i] = fmt.Sprint(i, "+notify")
+		long[i] = fmt.Sprint(i, strings.Repeat("x", 1000), "+notify")
+	}
+	if n := len(caps.NewSet(many).Nodes()); n != 100 {
+		t.Errorf("%d nodes of 1000", n)
+	}
+	if n := len(caps.NewSet(long).Nodes()); n != 8 {
+		t.Errorf("%d nodes with long names", n)
+	}
+	s := caps.NewSet(many)
+	if again := caps.NewSet(s.Features()); !slices.Equal(s.Nodes(), again.Nodes()) {
+		t.Errorf("%q, from its features %q", s.Nodes(), again.Nodes())
 	}
 }
 

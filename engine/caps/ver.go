@@ -1,6 +1,7 @@
 package caps
 
 import (
+	"bytes"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -35,7 +36,25 @@ func Verify(a Advert, info xml.Elem) bool {
 	if hash == nil || !i.ok {
 		return false
 	}
-	return base64.StdEncoding.EncodeToString(hash(i.append(nil))) == string(a.Ver)
+	s := i.append(nil)
+	return i.wishesOf(s) && base64.StdEncoding.EncodeToString(hash(s)) == string(a.Ver)
+}
+
+// wishesOf reports whether s, the string that is hashed, has no other wishes for
+// events than i's features. Different answers may have one string (XEP-0115
+// §9.2): features that are the fields of a form, or one with a "<" in it. Somebody
+// who answers so for a client of others would keep events from all of its users.
+func (i *info) wishesOf(s []byte) bool {
+	n := 0
+	for _, f := range i.features {
+		if strings.ContainsAny(f, "<\n") {
+			return false
+		}
+		if strings.HasSuffix(f, wish) {
+			n++
+		}
+	}
+	return bytes.Count(s, []byte(wish+"<")) == n
 }
 
 // info is a disco#info taken apart, in the order of XEP-0115 §5.1.

@@ -14,8 +14,8 @@ import (
 
 // Verified capabilities, for all who advertise them. sets has them by hash and
 // verification string, with a blank between, as if those were owners: the day of
-// the last use (4 bytes, days since 1970), and the features, each with a line
-// feed behind it. count has their number (4 bytes), under the name of nobody.
+// the last use (4 bytes, days since 1970), and the features that say what events
+// are wanted, with line feeds between. count has their number (4 bytes), under the name of nobody.
 var (
 	sets  = store.NewDoc("caps")
 	count = store.NewDoc("caps-count")
@@ -97,11 +97,11 @@ func touch(e *feature.Env, key string, today uint32) {
 }
 
 // learn keeps a verified set for all.
-func (h *cache) learn(e *feature.Env, cl *caps.Client, features []string) {
+func (h *cache) learn(e *feature.Env, cl *caps.Client) {
 	h.remember(e, cl.Key, cl.Set)
 	key, limit := cl.Key, e.Config.Limits.Capabilities
 	v := binary.BigEndian.AppendUint32(nil, day(e.Now()))
-	v = append(v, strings.Join(features, "\n")...)
+	v = append(v, strings.Join(cl.Set.Features(), "\n")...)
 	gone := 0
 	e.Update(func(tx *store.Tx) (err error) {
 		gone, err = put(tx, key, v, limit)

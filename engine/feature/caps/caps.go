@@ -165,7 +165,7 @@ func (f *Feature) answer(c *feature.Ctx, s *stanza.Stanza) {
 	hash, ver, _ := strings.Cut(cl.Key, " ")
 	if caps.Verify(caps.Advert{Hash: []byte(hash), Ver: []byte(ver)}, q) {
 		answered.Add(c.Shard(), verified, 1)
-		f.loops[c.Shard()].learn(c.Env, cl, features)
+		f.loops[c.Shard()].learn(c.Env, cl)
 	} else {
 		answered.Add(c.Shard(), unverified, 1)
 	}
