@@ -23,20 +23,22 @@ func (h *Host) tellPeople(c *feature.Ctx, q *stanza.Stanza, e xml.Elem, r relati
 	owner := c.Owner.String()
 	c.View(func(tx *store.Tx) {
 		n, err := h.owned(tx, owner, string(e.Attr("node")), q.From, c.Config)
+		var t ties
+		if h.Personal && what == "affiliation" {
+			_ = t.add("", owner, byte(Owner))
+		}
+		if err == nil {
+			err = r.each(tx, owner, n.Name, func(who string, v byte) error { return t.add("", who, v) })
+		}
 		if err != nil {
 			refuse(c, q, err)
 			return
 		}
 		c.Result(q, pubsub(OwnerSpace, func(b *xml.Builder) {
 			b.Start(what+"s", "").Attr("node", n.Name)
-			add := func(who string, v byte) error {
-				b.Start(what, "").Attr("jid", who).Attr(what, names[v]).End()
-				return nil
+			for _, line := range t.list {
+				b.Start(what, "").Attr("jid", line.who).Attr(what, names[line.v]).End()
 			}
-			if h.Personal && what == "affiliation" {
-				_ = add(owner, byte(Owner))
-			}
-			_ = r.each(tx, owner, n.Name, add)
 			b.End()
 		}))
 	})

@@ -70,14 +70,31 @@ func (r relation) many(tx *store.Tx, owner, node, bare string) (n int) {
 }
 
 // tie is one line of a relation.
-type tie struct{ owner, node, who string }
+type tie struct {
+	owner, node, who string
+	v                byte
+}
+
+// ties of an answer: no more than it may have.
+type ties struct {
+	list []tie
+	size int
+}
+
+func (t *ties) add(node, who string, v byte) error {
+	if t.size += len(node) + len(who); t.size > maxAnswer {
+		return errAnswerTooBig
+	}
+	t.list = append(t.list, tie{node: node, who: who, v: v})
+	return nil
+}
 
 // ties returns all that a bare address, or one of its resources, is to nodes of
 // whomever.
 func (r relation) ties(tx *store.Tx, bare string) (all []tie) {
 	_ = r.byWho.Each(tx, bare, func(key string, _ []byte) error {
 		if parts := strings.SplitN(key, "\x00", 3); len(parts) == 3 {
-			all = append(all, tie{parts[0], parts[1], parts[2]})
+			all = append(all, tie{owner: parts[0], node: parts[1], who: parts[2]})
 		}
 		return nil
 	})

@@ -108,41 +108,41 @@ func (h *Host) unsubscribe(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) {
 
 // tellOwnSubscriptions is XEP-0060 §5.6.
 func (h *Host) tellOwnSubscriptions(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) {
-	only := string(e.Attr("node"))
-	c.View(func(tx *store.Tx) {
-		c.Result(q, pubsub(Space, func(b *xml.Builder) {
-			b.Start("subscriptions", "").OptAttr("node", only)
-			_ = subscriptions.eachOf(tx, c.Owner.String(), q.From.BareString(), func(node, who string, v byte) error {
-				if only == "" || only == node {
-					buildSubscription(b, node, who, State(v))
-				}
-				return nil
-			})
-			b.End()
-		}))
-	})
+	h.tellOwn(c, q, e, "subscriptions", func(tx *store.Tx, t *ties) error {
+		return subscriptions.eachOf(tx, c.Owner.String(), q.From.BareString(), t.add)
+	}, func(b *xml.Builder, t tie) { buildSubscription(b, t.node, t.who, State(t.v)) })
 }
 
 // tellOwnAffiliations is XEP-0060 §5.7.
 func (h *Host) tellOwnAffiliations(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) {
-	only, owner := string(e.Attr("node")), c.Owner.String()
-	c.View(func(tx *store.Tx) {
-		c.Result(q, pubsub(Space, func(b *xml.Builder) {
-			b.Start("affiliations", "").OptAttr("node", only)
-			add := func(node string, a Affiliation) {
-				if only == "" || only == node {
-					b.Start("affiliation", "").Attr("node", node).Attr("affiliation", affiliationNames[a]).End()
-				}
-			}
-			if h.Personal && q.From.BareString() == owner {
-				_ = Each(tx, owner, func(n *Node) error { add(n.Name, Owner); return nil })
-			} else {
-				_ = affiliations.eachOf(tx, owner, q.From.BareString(), func(node, _ string, v byte) error {
-					add(node, Affiliation(v))
-					return nil
-				})
-			}
-			b.End()
-		}))
+	owner := c.Owner.String()
+	h.tellOwn(c, q, e, "affiliations", func(tx *store.Tx, t *ties) error {
+		if h.Personal && q.From.BareString() == owner {
+			return Each(tx, owner, func(n *Node) error { return t.add(n.Name, "", byte(Owner)) })
+		}
+		return affiliations.eachOf(tx, owner, q.From.BareString(), t.add)
+	}, func(b *xml.Builder, t tie) {
+		b.Start("affiliation", "").Attr("node", t.node).Attr("affiliation", affiliationNames[t.v]).End()
 	})
+}
+
+// tellOwn answers with what who asks is to nodes, or to the one that is named.
+func (h *Host) tellOwn(c *feature.Ctx, q *stanza.Stanza, e xml.Elem, name string, collect func(*store.Tx, *ties) error, build func(*xml.Builder, tie)) {
+	only := string(e.Attr("node"))
+	var t ties
+	var err error
+	c.View(func(tx *store.Tx) { err = collect(tx, &t) })
+	if err != nil {
+		refuse(c, q, err)
+		return
+	}
+	c.Result(q, pubsub(Space, func(b *xml.Builder) {
+		b.Start(name, "").OptAttr("node", only)
+		for _, line := range t.list {
+			if only == "" || only == line.node {
+				build(b, line)
+			}
+		}
+		b.End()
+	}))
 }
