@@ -17,6 +17,7 @@ import (
 	"meerkat/engine/config"
 	"meerkat/engine/depot"
 	"meerkat/engine/feature"
+	"meerkat/engine/feature/muc"
 	"meerkat/engine/jid"
 	"meerkat/engine/loop"
 	"meerkat/engine/route"
@@ -65,6 +66,7 @@ type Server struct {
 	users     *auth.Accounts
 	tokens    *auth.Tokens
 	depot     *depot.Depot // of uploaded files
+	operator  *muc.Operator
 	sweeping  context.CancelFunc
 	web       *web.Server  // nil: no HTTP
 	webWire   *wire.Server // of its listeners
@@ -93,6 +95,7 @@ func New(cfg *config.Config, opt Options) (*Server, error) {
 		return nil, err
 	}
 	f := newFeatures(cfg, opt.Store, s.group.Len(), opt.Version, s.group.At(0).Now(), opt.Quit, s.depot)
+	s.operator = f.operator
 	plan := route.NewPlan(hosts, f.list)
 	plan.Outbound, plan.Inbound = f.outbound(), f.inbound()
 	plan.PresenceOut, plan.PresenceIn = f.presenceOut(), f.presenceIn()

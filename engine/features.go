@@ -52,6 +52,7 @@ type features struct {
 	carbons  *carbons.Feature
 	mam      *mam.Feature
 	offline  *offline.Feature
+	operator *muc.Operator
 	presence feature.Feature
 	push     *push.Feature
 	strange  *strangers.Feature
@@ -101,7 +102,9 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	marks, rooms := bookmarks.New(nodes)
 	f.list = append(f.list, picture, marks)
 	f.list = append(f.list, push, block, reporting, csi.New(pusher.Missed), private.New(private.Elsewhere{Key: bookmarks.Key, Get: rooms.Get, Set: rooms.Set}), vcard.New(pictures), limits.New(), extdisco.New())
-	f.list = append(f.list, muc.New(cfg.Domains, &cfg.Rooms, loops))
+	chat, operator := muc.New(cfg.Domains, &cfg.Rooms, loops)
+	f.operator = operator
+	f.list = append(f.list, chat)
 	f.list = append(f.list, upload.New(cfg, files))
 	admin, adminCommands := serviceadmin.New(serviceadmin.Options{Loops: loops, LastSeen: last.Seen, Quit: quit})
 	invited, inviteCommands := invite.New()

@@ -42,6 +42,7 @@ func commands() []command {
 	return []command{
 		{"serve", "[-config FILE] [-data DIR]", "serve; also without a command", serve},
 		{"account", "add|remove|list|password|revoke|disable|enable|invite ...", "manage accounts, of a running server or a stopped one", account},
+		{"room", "list|show|destroy|affiliation ...", "see, end and put people in charge of rooms, of a running server", rooms},
 		{"upload", "list|remove ...", "see and remove what accounts have uploaded, of a running server or a stopped one", uploads},
 		{"status", "[-config FILE] [-data DIR]", "show what a running server does", status},
 		{"check", "[-connections N] [-fix] [-store]", "check configuration, certificates, ports, limits and disk", check},

@@ -206,7 +206,7 @@ func (p *process) startBeside(cfg *config.Config) error {
 		return err
 	}
 	listen := p.server.Addrs()
-	s := &admin.Server{Accounts: p.server.Accounts(), Uploads: p.server.Uploads(), Status: report(cfg, p.path, listen, p.board, p.started), Log: p.log}
+	s := &admin.Server{Accounts: p.server.Accounts(), Uploads: p.server.Uploads(), Rooms: p.server.Rooms(), Status: report(cfg, p.path, listen, p.board, p.started), Log: p.log}
 	p.besides("admin socket", func() error { return s.Serve(p.ctx, ln) })
 	p.besides("alarms", func() error { p.watch.Run(p.ctx); return nil })
 	p.besides("memory", func() error { p.keepMemory(p.ctx); return nil })

@@ -14,6 +14,10 @@
 //	POST   /v1/invitations                {"jid"}: invite.Link
 //	GET    /v1/uploads?prefix&after&limit   UploadPage
 //	DELETE /v1/uploads/{jid}              remove the files of an account: depot.Owner
+//	GET    /v1/rooms?prefix&after&limit   RoomPage
+//	GET    /v1/rooms/{room}               muc.Info
+//	DELETE /v1/rooms/{room}               {"reason", "venue"}
+//	PUT    /v1/rooms/{room}/affiliations/{jid}  {"affiliation"}
 //	POST   /v1/gc                         collect garbage, give memory back: Collected
 //	GET    /metrics
 //	GET    /debug/pprof/                  Go's profiles of this process
@@ -129,6 +133,7 @@ type UploadPage struct {
 type Server struct {
 	Accounts Accounts
 	Uploads  Uploads
+	Rooms    Rooms // nil: it has none to show
 	Status   func() Status
 	Log      *slog.Logger
 }
@@ -177,6 +182,9 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /v1/accounts/{jid}/enable", s.enable)
 	mux.HandleFunc("DELETE /v1/accounts/{jid}", s.remove)
 	mux.HandleFunc("POST /v1/invitations", s.invite)
+	if s.Rooms != nil {
+		s.roomRoutes(mux)
+	}
 	mux.HandleFunc("GET /v1/uploads", s.uploads)
 	mux.HandleFunc("DELETE /v1/uploads/{jid}", s.removeUploads)
 	mux.HandleFunc("POST /v1/gc", s.gc)
@@ -293,13 +301,18 @@ func (s *Server) gc(w http.ResponseWriter, _ *http.Request) {
 
 // body reads a request, or refuses it and returns false.
 func body(w http.ResponseWriter, r *http.Request) (req request, ok bool) {
+	return req, read(w, r, &req)
+}
+
+// read is body for any value.
+func read(w http.ResponseWriter, r *http.Request, v any) bool {
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&req); err != nil {
+	if err := d.Decode(v); err != nil {
 		refuse(w, http.StatusBadRequest, "the body is not as expected: "+err.Error())
-		return req, false
+		return false
 	}
-	return req, true
+	return true
 }
 
 func answer(w http.ResponseWriter, code int, v any) {

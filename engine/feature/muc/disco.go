@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"meerkat/engine/archive"
+	"meerkat/engine/command"
 	"meerkat/engine/feature"
 	"meerkat/engine/form"
 	"meerkat/engine/rsm"
@@ -17,7 +18,7 @@ import (
 const serviceName = "Rooms"
 
 // serviceFeatures is what the service can do (§6.2).
-var serviceFeatures = []string{infoSpace, itemsSpace, mucSpace, stableSpace, occupantSpace, pingSpace, rsm.Space, archive.StanzaID}
+var serviceFeatures = []string{infoSpace, itemsSpace, mucSpace, stableSpace, occupantSpace, pingSpace, rsm.Space, archive.StanzaID, command.Space}
 
 // roomFeatures is what every room can do (§6.4).
 var roomFeatures = []string{infoSpace, itemsSpace, mucSpace, stableSpace, selfPing, occupantSpace, archive.StanzaID, mucSpace + "#request", retractSpace, moderateSpace}
@@ -27,6 +28,9 @@ func (f *service) handleService(c *feature.Ctx, s *stanza.Stanza) {
 	pl := s.Payload()
 	switch {
 	case s.Kind == stanza.Presence || s.Kind == stanza.IQ && !s.Request():
+	case s.Kind == stanza.IQ && s.To.IsBare() && s.Type == stanza.Set && pl.Is("command", command.Space):
+		f.ops.Execute(c, s)
+	case s.Kind == stanza.IQ && s.To.IsBare() && s.Type == stanza.Get && (pl.Is("query", infoSpace) || pl.Is("query", itemsSpace)) && f.ops.Disco(c, s):
 	case s.Kind == stanza.IQ && s.Type == stanza.Get && s.To.IsBare() && pl.Is("query", infoSpace):
 		serviceInfo(c, s)
 	case s.Kind == stanza.IQ && s.Type == stanza.Get && s.To.IsBare() && pl.Is("query", itemsSpace):

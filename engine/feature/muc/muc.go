@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"meerkat/engine/command"
 	"meerkat/engine/config"
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
@@ -36,6 +37,7 @@ const (
 type service struct {
 	loops []map[string]*room // by loop, by address: those in memory
 	dir   directory
+	ops   *command.Host   // of the operator
 	paces []paces         // by loop
 	local map[string]bool // domains of accounts
 
@@ -44,9 +46,9 @@ type service struct {
 	hosts   map[string]string // domains of rooms, with that of the accounts
 }
 
-// New returns the feature, with a service for each domain of accounts. loops is
-// how many there are.
-func New(domains []string, cfg *config.Rooms, loops int) feature.Feature {
+// New returns the feature, with a service for each domain of accounts, and what its
+// operator does. loops is how many there are.
+func New(domains []string, cfg *config.Rooms, loops int) (feature.Feature, *Operator) {
 	f := &service{
 		loops: make([]map[string]*room, loops), paces: make([]paces, loops), local: make(map[string]bool),
 		life:    time.Now().UnixNano(),
@@ -55,13 +57,14 @@ func New(domains []string, cfg *config.Rooms, loops int) feature.Feature {
 	for i := range f.loops {
 		f.loops[i] = make(map[string]*room)
 	}
+	op := newOperator(f, loops)
 	declared := feature.Feature{
 		Name: "muc", Spec: "XEP-0045, XEP-0249, XEP-0313, XEP-0359, XEP-0410, XEP-0421, XEP-0424, XEP-0425",
-		Start: func(e *feature.Env) { f.keepers[e.Shard()] = newKeeper(f, e) },
+		Start: func(e *feature.Env) { f.keepers[e.Shard()] = newKeeper(f, e); op.start(e) },
 		Thaw:  f.thaw,
 	}
 	if cfg.Name == "" {
-		return declared
+		return declared, op
 	}
 	for _, d := range domains {
 		own, err := jid.Domain(d)
@@ -74,7 +77,7 @@ func New(domains []string, cfg *config.Rooms, loops int) feature.Feature {
 			Host: host.String(), Identity: feature.Identity{Category: "conference", Type: "text", Name: serviceName}, Handle: f.handle,
 		})
 	}
-	return declared
+	return declared, op
 }
 
 // handle takes what is sent to any address of the service.

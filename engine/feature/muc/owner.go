@@ -238,24 +238,33 @@ func (r *room) askedToDestroy(c *feature.Ctx, s *stanza.Stanza, e xml.Elem) {
 	r.exclusive(func() { r.destroy(req, d) })
 }
 
-// destroy ends the room, in the store first.
+// destroy ends the room for an owner.
 func (r *room) destroy(req *feature.Request, d destruction) {
 	if r.gone {
 		req.Fail(stanza.ItemNotFound, "")
 		return
 	}
+	r.destroyThen(d, func(err error) {
+		if err != nil {
+			req.Error(err)
+			return
+		}
+		req.Result(nil)
+	})
+}
+
+// destroyThen ends the room, in the store first.
+func (r *room) destroyThen(d destruction, done func(err error)) {
 	var erase func(tx *store.Tx) error
 	if r.stored {
 		erase = r.erase()
 	}
 	r.write(erase, func(err error) {
 		r.erasing = false
-		if err != nil {
-			req.Error(err)
-			return
+		if err == nil {
+			r.end(d)
 		}
-		r.end(d)
-		req.Result(nil)
+		done(err)
 	})
 }
 

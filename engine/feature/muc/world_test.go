@@ -53,6 +53,7 @@ type world struct {
 	group   *loop.Group
 	store   *store.Store
 	routers []*route.Router
+	op      *muc.Operator
 	doc     xml.Doc
 }
 
@@ -67,7 +68,9 @@ func newWorld(t testing.TB) *world {
 	cfg := config.Default()
 	cfg.Rooms.Archive = false // a message waits for nothing
 	w := &world{t: t, cfg: cfg, group: loop.NewManual(loops, time.Unix(1e9, 0)), store: st}
-	p := route.NewPlan([]string{"test"}, []feature.Feature{muc.New([]string{"test"}, &w.cfg.Rooms, loops)})
+	rooms, op := muc.New([]string{"test"}, &w.cfg.Rooms, loops)
+	w.op = op
+	p := route.NewPlan([]string{"test"}, []feature.Feature{rooms})
 	p.Inbound = []feature.Stage{route.Deliver}
 	p.PresenceIn = []feature.Stage{toResource}
 	w.routers = route.New(p, w.group, feature.Env{
