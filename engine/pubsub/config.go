@@ -126,6 +126,8 @@ var options = []option{
 	{form.Def{Var: prefix + "notification_type", Type: form.ListSingle, Label: "Type of the messages with events", Options: choices(typeNames)},
 		func(c *Config) []string { return []string{typeNames[index(c.Normal)]} }, setType,
 		func(to, from *Config) { to.Normal = from.Normal }},
+	{form.Def{Var: prefix + "node_type", Type: form.ListSingle, Label: "Kind of the node", Options: choices([]string{leaf})},
+		func(*Config) []string { return []string{leaf} }, isLeaf, func(to, from *Config) {}},
 }
 
 // maxText is the longest title, description or group, in bytes; maxGroups how
@@ -179,6 +181,14 @@ func index(v bool) int {
 		return 1
 	}
 	return 0
+}
+
+// leaf is the only kind of nodes here: there are no collections (XEP-0248).
+const leaf = "leaf"
+
+func isLeaf(_ *Config, f form.Field) bool {
+	v, _ := f.Value()
+	return v == leaf
 }
 
 func setType(c *Config, f form.Field) bool {

@@ -52,6 +52,7 @@ func TestValuesOfFields(t *testing.T) {
 		{"max_payload_size", "10", "10"}, {"max_payload_size", "x", ""},
 		{"send_last_published_item", "never", "never"}, {"send_last_published_item", "on_sub", "on_sub"}, {"send_last_published_item", "always", ""},
 		{"notification_type", "normal", "normal"}, {"notification_type", "headline", "headline"}, {"notification_type", "chat", ""},
+		{"node_type", "leaf", "leaf"}, {"node_type", "collection", ""},
 		{"title", "A & B", "A & B"}, {"roster_groups_allowed", "g", "g"},
 	} {
 		name := prefix + c.field
