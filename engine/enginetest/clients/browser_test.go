@@ -3,12 +3,14 @@
 package clients
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -20,22 +22,49 @@ import (
 // TestChatPage has two people meet on the chat page, each in a Chromium of their
 // own (playwright-core drives it): contacts, messages, a picture, rooms. With
 // -artifacts the pictures of what they saw are kept.
-func TestChatPage(t *testing.T) {
+func TestChatPage(t *testing.T) { talk(t, "destroy") }
+
+// TestChatPageWithoutSockets has them where no WebSocket gets through, as some
+// proxies are: the page falls back to BOSH.
+func TestChatPageWithoutSockets(t *testing.T) { talk(t, "reload", "nosocket") }
+
+func talk(t *testing.T, step string, how ...string) {
 	port := httpsPort(t)
 	s := newServer(t, fmt.Sprintf("http.listen = [\"127.0.0.1:0\"]\nhttp.tls_listen = [\"127.0.0.1:%s\"]", port))
 	s.add("romeo")
 	s.add("juliet")
 	shots := t.ArtifactDir()
-	cmd := exec.Command("node", "talk.mjs", "https://"+net.JoinHostPort(domain, port)+"/", domain, password, s.keyHash(), shots)
+	args := []string{"talk.mjs", "https://" + net.JoinHostPort(domain, port) + "/", domain, password, s.keyHash(), shots, step}
+	cmd := exec.Command("node", append(args, how...)...)
 	cmd.Dir = installWeb(t, "browser")
-	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.HasSuffix(string(out), "good\n") {
-		t.Errorf("%v\n%s", err, last(out, 4000))
-		for _, who := range []string{"romeo", "juliet"} {
-			stream, _ := os.ReadFile(filepath.Join(shots, who+".xml"))
-			t.Logf("the last that %s's page sent and got:\n%s", who, last(stream, 3000))
+	out, err := s.watch(cmd)
+	if err == nil && strings.HasSuffix(out, "good\n") {
+		return
+	}
+	t.Errorf("%v\n%s", err, last([]byte(out), 4000))
+	for _, who := range []string{"romeo", "juliet"} {
+		stream, _ := os.ReadFile(filepath.Join(shots, who+".xml"))
+		t.Logf("the last that %s's page sent and got:\n%s", who, last(stream, 3000))
+	}
+}
+
+// watch runs a program, kills the server and starts a new one when it asks for
+// that, and returns what else it says.
+func (s *server) watch(cmd *exec.Cmd) (said string, err error) {
+	s.t.Helper()
+	in, out := run(s.t, cmd)
+	for sc := bufio.NewScanner(out); sc.Scan(); {
+		if sc.Text() != "kill the server" {
+			said += sc.Text() + "\n"
+			continue
+		}
+		s.kill()
+		s.start()
+		if _, err := io.WriteString(in, "done\n"); err != nil {
+			return said, err
 		}
 	}
+	return said, nil
 }
 
 // keyHash is what a browser knows this server's certificate by.

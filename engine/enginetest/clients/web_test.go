@@ -49,6 +49,9 @@ func last(out []byte, n int) []byte { return out[max(0, len(out)-n):] }
 func installWeb(t *testing.T, name string) string {
 	t.Helper()
 	dir := filepath.Join(binary.dir, name)
+	if _, err := os.Stat(filepath.Join(dir, "node_modules")); err == nil {
+		return dir
+	}
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", name))); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,17 @@ const { base, settings } = document.body.dataset;
 const server = JSON.parse(settings);
 const here = (scheme, path) => location.origin.replace("http", scheme) + path;
 
+// opens reports whether a WebSocket gets through: some proxies let none.
+const opens = (url) => new Promise((resolve) => {
+  const socket = new WebSocket(url, "xmpp");
+  const end = (open) => { resolve(open); socket.close(); };
+  socket.onopen = () => end(true);
+  socket.onerror = () => end(false);
+  setTimeout(end, 5000, false);
+});
+
+// It gets one of both, as it loses its way between them when a connection fails.
+const socket = server.websocket && (!server.bosh || await opens(here("ws", "/ws")));
 const ours = [server.uploads, location.hostname];
 
 // Its place is taken, as it has the logos of converse.js's sponsors, from elsewhere.
@@ -39,8 +50,8 @@ window.converse.plugins.add("mended", {
 window.converse.initialize({
   assets_path: base,
   [server.only ? "locked_domain" : "default_domain"]: server.domain,
-  websocket_url: server.websocket ? here("ws", "/ws") : undefined,
-  bosh_service_url: server.bosh ? here("http", "/bosh") : undefined,
+  websocket_url: socket ? here("ws", "/ws") : undefined,
+  bosh_service_url: socket ? undefined : here("http", "/bosh"),
   discover_connection_methods: false,
   muc_domain: server.rooms || undefined,
   muc_search_service: server.rooms || undefined,

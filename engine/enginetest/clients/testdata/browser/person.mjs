@@ -36,6 +36,17 @@ export class Person {
 
   online() { return this.see(".userinfo .change-status [data-value=online]"); }
 
+  // returns waits until the page has connected anew, and resumed its session or
+  // begun another: one that was reloaded before does not resume (XEP-0198).
+  async returns() {
+    const from = this.stream.length;
+    const back = (line) => /^< <(resumed|enabled) /.test(line);
+    for (const end = Date.now() + 60_000; !this.stream.slice(from).some(back); await this.page.waitForTimeout(50)) {
+      if (Date.now() > end) throw new Error(`${this.name} does not come back`);
+    }
+    await this.online();
+  }
+
   // see waits until something of this text, or that fits, is there.
   async see(selector, text) {
     const found = this.page.locator(selector).filter({ visible: true, hasText: text ?? "" }).first();

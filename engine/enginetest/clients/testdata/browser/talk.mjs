@@ -1,15 +1,20 @@
 // Two people meet on the chat page of a server, each in a browser of their own:
-// node talk.mjs URL DOMAIN PASSWORD KEYHASH DIR. What it has seen work it says,
-// line by line; the last one is "good". DIR gets pictures.
+// node talk.mjs URL DOMAIN PASSWORD KEYHASH DIR LAST [nosocket]. What it has seen
+// work it says, line by line, up to the step LAST; then "good". DIR gets pictures.
+// Once it says "kill the server" and wants a line when that is done and there is
+// a new one. With nosocket no WebSocket is let through.
+import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 import { Person } from "./person.mjs";
 import { rose } from "./rose.mjs";
 
-const [url, domain, password, keyhash, dir] = process.argv.slice(2);
+const [url, domain, password, keyhash, dir, end, nosocket] = process.argv.slice(2);
 const site = { url, domain, host: new URL(url).host };
 const garden = `garden@conference.${domain}`;
 const picture = { name: "rose.png", mimeType: "image/png", buffer: rose() };
 
+const answers = createInterface({ input: process.stdin });
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -17,6 +22,16 @@ const browser = await chromium.launch({
 });
 const romeo = await Person.come(browser, "romeo", site, dir);
 const juliet = await Person.come(browser, "juliet", site, dir);
+
+if (nosocket) {
+  for (const p of [romeo, juliet]) {
+    await p.page.addInitScript(() => {
+      window.WebSocket = class extends WebSocket {
+        constructor(url, protocols) { super(url.replace(/ws$/, "nothing"), protocols); }
+      };
+    });
+  }
+}
 
 const both = (f) => Promise.all([f(romeo), f(juliet)]);
 
@@ -79,6 +94,17 @@ const steps = {
     await romeo.say(juliet.jid, "So am I");
     await juliet.hear(romeo.jid, "So am I");
     await both((p) => p.shot("6-back"));
+  },
+
+  async "the server is killed"() {
+    const back = both((p) => p.returns());
+    console.log("kill the server");
+    await once(answers, "line");
+    await back;
+    await juliet.say(romeo.jid, "Wilt thou be gone?");
+    await romeo.hear(juliet.jid, "Wilt thou be gone?");
+    await romeo.say(juliet.jid, "I must be gone");
+    await juliet.hear(romeo.jid, "I must be gone");
   },
 
   async "a room"() {
@@ -188,7 +214,9 @@ for (const [name, step] of Object.entries(steps)) {
     process.exit(1);
   }
   console.log(name);
+  if (name === end) break;
 }
 await both((p) => p.keepStream());
 await browser.close();
 console.log("good");
+answers.close();
