@@ -47,8 +47,8 @@ func TestBodiesAreCutBetweenLetters(t *testing.T) {
 	}
 }
 
-// Accounts without registrations pay nothing for others'.
-func TestWithoutRegistrationsNothingIsAllocated(t *testing.T) {
+// chat is a message for an account that is here and has no registrations.
+func chat(t testing.TB) (*Feature, *feature.Ctx, *stanza.Stanza) {
 	var flags account.Flags
 	_, f := New(&flags, func(*account.Session) bool { return false }, 1)
 	e := &feature.Env{Accounts: account.NewTable()}
@@ -59,10 +59,22 @@ func TestWithoutRegistrationsNothingIsAllocated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var s stanza.Stanza
+	s := new(stanza.Stanza)
 	s.Read(el)
-	c := &feature.Ctx{Env: e, Account: a, Owner: a.JID}
-	if n := testing.AllocsPerRun(1000, func() { f.Inbound(c, &s) }); n != 0 {
+	return f, &feature.Ctx{Env: e, Account: a, Owner: a.JID}, s
+}
+
+// Accounts without registrations pay nothing for others'.
+func TestWithoutRegistrationsNothingIsAllocated(t *testing.T) {
+	f, c, s := chat(t)
+	if n := testing.AllocsPerRun(1000, func() { f.Inbound(c, s) }); n != 0 {
 		t.Errorf("Inbound: %v allocations a message, want 0", n)
+	}
+}
+
+func BenchmarkWithoutRegistrations(b *testing.B) {
+	f, c, s := chat(b)
+	for b.Loop() {
+		f.Inbound(c, s)
 	}
 }
