@@ -20,7 +20,7 @@ func (r *room) archives() bool {
 // hasArchive reports whether there may be something in the archive.
 func (r *room) hasArchive() bool { return r.stored && r.set.Persistent }
 
-func (r *room) keeper() *keeper { return r.f.keepers[r.env.Shard()] }
+func (r *room) keeper() *keeper { return r.f.keeper(r.env) }
 
 // source is the room's archive.
 func (r *room) source() archive.Source {

@@ -77,21 +77,23 @@ func (r *room) tellAbsent(ch *change, was affiliation, by jid.JID) {
 	b.Start("x", userSpace)
 	if r.set.MembersOnly && was < member && *ch.aff >= member {
 		b.Start("invite", "").Attr("from", by.BareString())
+		buildReason(&b, ch.reason)
+		b.End()
+		r.buildPassword(&b)
 	} else {
 		b.Start("item", "").Attr("affiliation", ch.aff.String()).Attr("role", noRole.String()).Attr("jid", ch.bare.String())
-	}
-	if ch.reason != "" {
-		b.Start("reason", "").Text(ch.reason).End()
-	}
-	b.End()
-	if r.set.MembersOnly && was < member && *ch.aff >= member {
-		r.buildPassword(&b)
+		buildReason(&b, ch.reason)
 		b.End()
-	} else {
 		buildCodes(&b, []int{101})
-		b.End().Start("no-store", "urn:xmpp:hints").End()
+		b.End().Start("no-store", "urn:xmpp:hints")
 	}
-	r.env.Router.Send(ch.bare, b.End().Bytes())
+	r.env.Router.Send(ch.bare, b.End().End().Bytes())
+}
+
+func buildReason(b *xml.Builder, reason string) {
+	if reason != "" {
+		b.Start("reason", "").Text(reason).End()
+	}
 }
 
 // buildPassword adds the password, where there is one, to an invitation.

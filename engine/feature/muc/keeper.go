@@ -48,6 +48,16 @@ type pool struct {
 // maxRows is from how many bytes on a batch does not wait for the turn's end.
 const maxRows = 256 << 10
 
+// keeper returns that of a loop, made when it is needed first.
+func (f *service) keeper(e *feature.Env) *keeper {
+	k := f.keepers[e.Shard()]
+	if k == nil {
+		k = newKeeper(f, e)
+		f.keepers[e.Shard()] = k
+	}
+	return k
+}
+
 func newKeeper(f *service, e *feature.Env) *keeper {
 	k := &keeper{f: f, env: e, archive: e.Store.Archive()}
 	k.clock = k.archive.Clock()

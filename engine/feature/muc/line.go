@@ -135,7 +135,7 @@ func (w *waiting) speaks() bool {
 func (f *service) resume(e *feature.Env, w waiting) {
 	defer w.p.Release()
 	var s stanza.Stanza
-	el, err := f.keepers[e.Shard()].doc.Parse(w.p.B, stanza.Client)
+	el, err := f.keeper(e).doc.Parse(w.p.B, stanza.Client)
 	if err != nil || s.Read(el) != stanza.OK {
 		e.Log.Error("a stanza to a room does not parse", "err", err, "bytes", len(w.p.B))
 		return

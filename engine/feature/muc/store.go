@@ -7,8 +7,6 @@ import (
 	"errors"
 	"strings"
 
-	"meerkat/engine/feature"
-	"meerkat/engine/jid"
 	"meerkat/store"
 )
 
@@ -27,61 +25,6 @@ type record struct {
 	Key      []byte   `json:"key"`
 	Subject  subject  `json:"subject"`
 	Locked   bool     `json:"locked,omitempty"`
-}
-
-// load makes the stored room of that address one in memory; nil if there is
-// none. It reports false if the room is there but cannot be read: nobody may then
-// enter it, or make another one in its place.
-func (f *service) load(e *feature.Env, j jid.JID) (r *room, ok bool) {
-	var rec record
-	found, mark := false, uint64(0)
-	aff, before := make(map[string]affiliation), []seated(nil)
-	nicks := make(nickChanges)
-	e.View(func(tx *store.Tx) {
-		v := records.Get(tx, j.String())
-		if found = v != nil; !found {
-			ok = true
-			return
-		}
-		err := json.Unmarshal(v, &rec)
-		if err == nil {
-			err = affiliations.Each(tx, j.String(), func(bare string, v []byte) error {
-				if len(v) == 1 {
-					aff[bare] = affiliation(int8(v[0]))
-				}
-				return nil
-			})
-		}
-		if err == nil {
-			err = reservedNicks.Each(tx, j.String(), func(bare string, v []byte) error {
-				nicks[bare] = string(v)
-				return nil
-			})
-		}
-		if err == nil && !f.keepers[e.Shard()].swept {
-			err = eachKept(tx, j.String(), func(full string, k kept) {
-				if mark = readMark(tx, j.String()); k.Life != f.life {
-					before = append(before, seated{full, k})
-				}
-			})
-		}
-		if ok = err == nil; !ok {
-			e.Log.Error("a stored room cannot be read", "room", j.String(), "err", err)
-		}
-	})
-	if !ok || !found {
-		return nil, ok
-	}
-	r = f.newRoom(e, j)
-	r.stored, r.set, r.subj, r.aff = true, rec.Settings, rec.Subject, aff
-	r.cold, r.locked = true, rec.Locked
-	copy(r.key[:], rec.Key)
-	r.takeNicks(nicks)
-	r.restore(before)
-	if mark != 0 && len(r.absent) > 0 {
-		r.settled = mark
-	}
-	return r, true
 }
 
 // seqKey is the number of a message as a key.
