@@ -205,11 +205,11 @@ func (it *Item) build(b *xml.Builder, payload bool) {
 }
 
 // sendLast sends to the newest item of n, with the time it is from
-// (XEP-0060 §6.1.7, §9.1).
-func (n *Node) sendLast(e *feature.Env, tx *store.Tx, owner string, to jid.JID) {
+// (XEP-0060 §6.1.7, §9.1). It returns how many bytes that were.
+func (n *Node) sendLast(e *feature.Env, tx *store.Tx, owner string, to jid.JID) int {
 	it, ok := n.LastItem(tx, owner)
 	if !ok || !n.Deliver {
-		return
+		return 0
 	}
 	var b xml.Builder
 	n.startMessage(b.Reset(e.Scratch(), stanza.Client), owner)
@@ -220,7 +220,13 @@ func (n *Node) sendLast(e *feature.Env, tx *store.Tx, owner string, to jid.JID) 
 	e.Router.Send(to, out)
 	e.Keep(out)
 	lastItems.Add(e.Shard(), 1)
+	return len(out)
 }
+
+// maxRecall is how many bytes of last items one who comes gets of one contact:
+// what is beyond it is not sent. Of the own account it is maxAnswer. Else a few accounts with large items could have the
+// server fill its memory at each presence of another.
+const maxRecall = 64 << 10
 
 // Recall sends who, a session that has just come, the last items of those of
 // owner's nodes that it wants and may hear of (XEP-0163 §4.3.4). It runs on
@@ -235,13 +241,21 @@ func (h *Host) Recall(e *feature.Env, owner string, who jid.JID, wanted func(yie
 		if !own && it.State&roster.From == 0 {
 			return
 		}
+		sent, most := 0, maxRecall
+		if own {
+			most = maxAnswer
+		}
 		wanted(func(node []byte) {
+			if sent >= most {
+				cut.Add(e.Shard(), 1)
+				return
+			}
 			n, err := Find(tx, owner, string(node))
 			if err != nil || n == nil || n.Last != OnSubAndPresence {
 				return
 			}
 			if own || n.shownTo(it, h.affiliation(tx, owner, n, who)) {
-				n.sendLast(e, tx, owner, who)
+				sent += n.sendLast(e, tx, owner, who)
 			}
 		})
 	})

@@ -3,6 +3,7 @@ package pep_test
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -201,6 +202,34 @@ func TestLoginBringsWhatIsWanted(t *testing.T) {
 		w.send(w.romeo, text)
 		if got := w.out.n - 101; got != c.want { // its own presence and 100 others
 			t.Errorf("%+v: %d events at login", c, got)
+		}
+	}
+}
+
+// Large last items of a contact come up to a bound, which the last one may pass;
+// those of the own account all.
+func TestLargeLastItemsAreBounded(t *testing.T) {
+	w := newCrowd(t, true, 0)
+	names := []string{"a", "b", "c", "d"}
+	for owner, want := range map[string]int{"romeo@test": 4, "c1@test": 3} {
+		w.update(func(tx *store.Tx) error {
+			for _, n := range names {
+				it := pubsub.Item{ID: "a", Payload: []byte("<m xmlns='urn:m'>" + strings.Repeat("x", 30<<10) + "</m>")}
+				if _, err := w.host.Publish(tx, pubsub.Limits{Items: 1}, owner, n, it, nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		w.out.n = 0
+		w.host.Recall(w.router(owner).Env(), owner, w.romeo.JID, func(yield func([]byte)) {
+			for _, n := range names {
+				yield([]byte(n))
+			}
+		})
+		w.settle()
+		if w.out.n != want {
+			t.Errorf("%d items of 30 kB of %s came at once, want %d", w.out.n, owner, want)
 		}
 	}
 }
