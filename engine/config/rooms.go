@@ -16,6 +16,7 @@ type Rooms struct {
 	Archive     bool   `toml:"archive" default:"true" reload:"live" doc:"New rooms keep what is said in an archive, as long as they are persistent and archive.enabled is true; an owner may choose otherwise. What is said there goes to the others once it is on disk."`
 	HistorySize Size   `toml:"history_size" default:"256KiB" min:"1KiB" max:"100MiB" reload:"live" doc:"Bytes of those messages, of one room."`
 	Subject     Size   `toml:"subject" default:"4KiB" min:"100B" max:"64KiB" reload:"live" doc:"Largest subject of a room. A larger one is answered with not-acceptable."`
+	Presence    Size   `toml:"presence" default:"16KiB" min:"1KiB" max:"1MiB" reload:"live" doc:"Largest presence of an occupant. A room remembers it and shows it to everybody who enters. A larger one is answered with policy-violation."`
 
 	UserMessages int `toml:"user_messages" default:"10" min:"1" max:"10000" zero:"no limit" reload:"live" doc:"Messages a second that one user may have told to everybody in one room, in the long run; ten seconds' worth at once. One more is answered with resource-constraint. Bridges that speak for many need more."`
 	UserChanges  int `toml:"user_changes" default:"2" min:"1" max:"10000" zero:"no limit" reload:"live" doc:"How often a second one user may enter one room, or change nick or presence in it; ten seconds' worth at once."`

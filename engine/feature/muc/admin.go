@@ -34,8 +34,21 @@ func (r *room) change(c *feature.Ctx, s *stanza.Stanza) {
 			ch.nick = nick
 		}
 	}
+	if !r.f.roomInPace(c, s, ofChanges, r.seen(list)) {
+		return
+	}
 	who, req, most := s.From.Clone(), c.Later(s), c.Config.Rooms.Affiliated
 	r.exclusive(func() { r.carryOut(req, who, list, most) })
+}
+
+// seen counts the changes that everybody here would be told of.
+func (r *room) seen(list []change) (n int) {
+	for i := range list {
+		if ch := &list[i]; ch.bare.IsZero() && r.named(ch.nick) != nil || !ch.bare.IsZero() && len(r.of(ch.bare.String())) > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func (r *room) readChanges(q xml.Elem) (list []change, cond stanza.Condition) {
@@ -185,15 +198,21 @@ func (r *room) judgeAll(after map[string]affiliation, most int) stanza.Condition
 	return stanza.OK
 }
 
+// maxTold bounds the users who are not here that one request has told of what
+// they have become: a room is no way to write to thousands of strangers.
+const maxTold = 20
+
 // apply makes the changes, and tells who is here.
 func (r *room) apply(list []change, actor string, who jid.JID) {
+	told := 0
 	for i := range list {
 		ch := &list[i]
 		it := item{actor: actor, reason: ch.reason}
 		if ch.aff != nil {
 			was, bare := r.affiliation(ch.bare), ch.bare.String()
 			r.affiliate(bare, *ch.aff, it)
-			if was != *ch.aff && len(r.of(bare)) == 0 {
+			if was != *ch.aff && len(r.of(bare)) == 0 && told < maxTold {
+				told++
 				r.tellAbsent(ch, was, who)
 			}
 		} else if o := r.named(ch.nick); o != nil {
@@ -256,7 +275,7 @@ func (r *room) tellList(c *feature.Ctx, s *stanza.Stanza) {
 	switch {
 	case okRole == okAff:
 		refuse(c, s, stanza.BadRequest)
-	case okAff && !mayList(by, a, r.set.MemberList), okRole && by.role < moderator && by.aff < admin, okRole && ra == moderator && by.aff < admin:
+	case okAff && !mayList(by, a, r.set.MemberList), okAff && by.aff == member && r.membersAreAnybody(), okRole && by.role < moderator && by.aff < admin, okRole && ra == moderator && by.aff < admin:
 		refuse(c, s, stanza.Forbidden)
 	default:
 		c.Result(s, func(b *xml.Builder) {
@@ -269,6 +288,12 @@ func (r *room) tellList(c *feature.Ctx, s *stanza.Stanza) {
 			b.End()
 		})
 	}
+}
+
+// membersAreAnybody reports whether everybody can become a member at once, in a
+// room that does not show addresses to everybody.
+func (r *room) membersAreAnybody() bool {
+	return !r.set.Whois && r.registration() == registerOpen
 }
 
 func (r *room) listUsers(b *xml.Builder, a affiliation) {

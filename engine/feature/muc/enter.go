@@ -25,6 +25,9 @@ func (f *service) arrive(c *feature.Ctx, s *stanza.Stanza, r *room) {
 	switch {
 	case s.To.IsBare():
 		refuse(c, s, stanza.JIDMalformed) // no nick: §7.2.1
+	case len(s.Elem.Raw()) > int(c.Config.Rooms.Presence):
+		full.Add(c.Shard(), fullPresence, 1)
+		refuse(c, s, stanza.PolicyViolation)
 	case st != nil:
 		r.again(c, s, st, x)
 	case !x.OK():

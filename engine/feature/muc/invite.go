@@ -33,6 +33,9 @@ func (r *room) invite(c *feature.Ctx, s *stanza.Stanza, x xml.Elem) {
 			refuse(c, s, stanza.JIDMalformed)
 			return
 		}
+		if !r.f.inPace(c, s, ofMessages) {
+			return
+		}
 		guests = append(guests, j)
 		r.welcome(c, j, st)
 		r.sendInvitation(s, j, e)
@@ -140,6 +143,9 @@ func (r *room) decline(c *feature.Ctx, s *stanza.Stanza, e xml.Elem) {
 		refuse(c, s, stanza.ItemNotFound)
 		return
 	}
+	if !r.f.inPace(c, s, ofMessages) {
+		return
+	}
 	var b xml.Builder
 	b.Reset(nil, stanza.Client).Start("message", "").OptAttr("id", string(s.ID)).
 		Attr("from", r.jid.String()).Attr("to", to.String())
@@ -168,7 +174,7 @@ func (r *room) voice(c *feature.Ctx, s *stanza.Stanza, f form.Form) {
 		}
 	case st.role != visitor:
 		refuse(c, s, stanza.NotAllowed)
-	default:
+	case r.f.inPace(c, s, ofMessages):
 		r.askModerators(st)
 	}
 }

@@ -17,7 +17,7 @@ import (
 type line struct {
 	said    []*saying
 	came    []waiting
-	bytes   int  // of came
+	bytes   int  // of said and came
 	serving bool // what has come is being handled
 	loading bool // what was said before is on its way from the disk
 }
@@ -29,6 +29,7 @@ type saying struct {
 	seq   uint64 // names it
 	past  bool   // who enters later is shown it
 	ready bool   // it is in the archive, or will not be
+	size  int    // of b, when it came
 }
 
 // waiting is a stanza to the room.
@@ -46,7 +47,7 @@ const maxWaiting = 8 << 20
 // message behind messages.
 func (l *line) takes(s *stanza.Stanza) bool {
 	return l == nil || l.serving ||
-		len(l.came) == 0 && !l.loading && s.Kind == stanza.Message && s.Type == stanza.Groupchat && s.To.IsBare()
+		len(l.came) == 0 && !l.loading && l.bytes <= maxWaiting && s.Kind == stanza.Message && s.Type == stanza.Groupchat && s.To.IsBare()
 }
 
 // follow has s wait behind what waits already.
@@ -74,7 +75,7 @@ func (r *room) say(c *feature.Ctx, b []byte, seq uint64, st *seat, keeps, past b
 		return
 	}
 	if r.line != nil {
-		r.wait(&saying{r, bytes.Clone(b), seq, past, true})
+		r.wait(&saying{room: r, b: bytes.Clone(b), seq: seq, past: past, ready: true})
 		return
 	}
 	r.tell(b, seq, past)
@@ -84,6 +85,8 @@ func (r *room) wait(it *saying) {
 	if r.line == nil {
 		r.line = new(line)
 	}
+	it.size = len(it.b)
+	r.line.bytes += it.size
 	r.line.said = append(r.line.said, it)
 }
 
@@ -108,6 +111,7 @@ func (r *room) advance() {
 		for len(l.said) > 0 && l.said[0].ready {
 			it := l.said[0]
 			l.said = l.said[1:]
+			l.bytes -= it.size
 			r.tell(it.b, it.seq, it.past)
 		}
 		if len(l.came) == 0 || l.loading || len(l.said) > 0 && !l.came[0].speaks() {

@@ -13,7 +13,7 @@ var (
 	ghosts      = metric.NewCounter("meerkat_muc_ghosts_total", "Occupants removed because what they were sent came back.")
 	refused     = metric.NewCounter("meerkat_muc_refused_total", "Stanzas to rooms answered with an error.")
 	full        = metric.NewCounterVec("meerkat_muc_full_total",
-		"What was refused because of a limit in section rooms.", "limit", "occupants", "per_user", "affiliated", "subject", "create", "waiting", "requests")
+		"What was refused because of a limit in section rooms.", "limit", "occupants", "per_user", "affiliated", "subject", "create", "waiting", "requests", "presence")
 	archived      = metric.NewCounter("meerkat_muc_archived_total", "Messages to rooms written to their archives.")
 	unarchived    = metric.NewCounter("meerkat_muc_archive_failed_total", "Messages to rooms that could not be written to an archive, and went on without an id.")
 	queries       = metric.NewCounter("meerkat_muc_archive_queries_total", "Queries for archived messages of rooms.")
@@ -33,4 +33,5 @@ const (
 	fullCreate
 	fullWaiting
 	fullRequests
+	fullPresence
 )

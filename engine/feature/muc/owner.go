@@ -122,6 +122,10 @@ func (r *room) configure(req *feature.Request, set settings, people map[string]a
 		req.Fail(stanza.ItemNotFound, "")
 		return
 	}
+	if cond := r.judgeAll(people, r.env.Config.Rooms.Affiliated); cond != stanza.OK { // another owner was faster
+		req.Fail(cond, "")
+		return
+	}
 	r.write(r.saveConfig(set, people), func(err error) {
 		r.erasing = false
 		if err != nil {

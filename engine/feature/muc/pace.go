@@ -88,22 +88,40 @@ func (p *paces) Timeout(*loop.Timer) {
 // not, it is answered with resource-constraint, which says to wait (RFC 6120
 // §8.3.3.18); XEP-0045 has no condition of its own for that.
 func (f *service) inPace(c *feature.Ctx, s *stanza.Stanza, kind paceKind) bool {
-	cfg, p, room := &c.Config.Rooms, &f.paces[c.Shard()], s.To.BareString()
-	p.env, p.timer.Owner = c.Env, p
-	each, all := cfg.UserMessages, cfg.Messages
+	each := c.Config.Rooms.UserMessages
 	if kind == ofChanges {
-		each, all = cfg.UserChanges, cfg.Changes
+		each = c.Config.Rooms.UserChanges
 	}
-	limit := 0
-	switch now := c.Now(); {
-	case !p.take(paced{room, s.From.BareString(), kind}, each, now):
-		limit = int(kind)
-	case !p.take(paced{room, "", kind}, all, now):
-		limit = int(kinds + kind)
-	default:
-		return true
+	if !f.pace(c).take(paced{s.To.BareString(), s.From.BareString(), kind}, each, c.Now()) {
+		slower(c, s, int(kind))
+		return false
 	}
+	return f.roomInPace(c, s, kind, 1)
+}
+
+// roomInPace is inPace for n events of those that have no pace of their own: who
+// moderates may have to be quick.
+func (f *service) roomInPace(c *feature.Ctx, s *stanza.Stanza, kind paceKind, n int) bool {
+	all := c.Config.Rooms.Messages
+	if kind == ofChanges {
+		all = c.Config.Rooms.Changes
+	}
+	for range n {
+		if !f.pace(c).take(paced{s.To.BareString(), "", kind}, all, c.Now()) {
+			slower(c, s, int(kinds+kind))
+			return false
+		}
+	}
+	return true
+}
+
+func (f *service) pace(c *feature.Ctx) *paces {
+	p := &f.paces[c.Shard()]
+	p.env, p.timer.Owner = c.Env, p
+	return p
+}
+
+func slower(c *feature.Ctx, s *stanza.Stanza, limit int) {
 	tooFast.Add(c.Shard(), limit, 1)
 	refuse(c, s, stanza.ResourceConstraint)
-	return false
 }

@@ -93,6 +93,8 @@ func (r *room) register(c *feature.Ctx, s *stanza.Stanza) {
 		cond = stanza.BadRequest
 	case r.judgeNicks(nickChanges{s.From.BareString(): nick}, nil) != stanza.OK:
 		cond = stanza.Conflict
+	case !r.f.inPace(c, s, ofChanges): // members look different
+		return
 	}
 	if cond != stanza.OK {
 		refuse(c, s, cond)
@@ -179,6 +181,8 @@ func (r *room) unregister(c *feature.Ctx, s *stanza.Stanza) {
 		return
 	case a < member && r.reservedFor(bare.String()) == "":
 		refuse(c, s, stanza.RegistrationRequired) // XEP-0077 §3.2
+		return
+	case !r.f.inPace(c, s, ofChanges):
 		return
 	}
 	r.admit(bare, "", c.Config.Rooms.Affiliated, answerWith(c.Later(s)))
