@@ -2,7 +2,6 @@ package chat
 
 import (
 	"archive/zip"
-	"compress/flate"
 	_ "embed"
 	"encoding/binary"
 	"fmt"
@@ -23,13 +22,12 @@ var startJS string
 //go:embed page.css
 var pageCSS string
 
-// asset is a file as browsers get it: compressed, in the binary itself.
+// asset is a file as browsers get it. Nothing of the archive but its directory
+// is read, so in memory, before somebody asks.
 type asset struct {
 	contentType string
-	deflated    string // RFC 1951; "" if plain has it
+	packed      *zip.File // by deflate (RFC 1951); nil if plain has it
 	plain       string
-	size        int // bytes when it is not compressed
-	sum         uint32
 }
 
 // types of what is in the archive, whatever the box thinks of them.
@@ -56,34 +54,18 @@ func assets() (files map[string]asset, version string, err error) {
 	files = make(map[string]asset, len(z.File)+2)
 	all := crc32.NewIEEE()
 	for _, f := range z.File {
-		a, err := unpacked(f)
-		if err != nil {
-			return nil, "", fmt.Errorf("chat: assets.zip: %s: %w", f.Name, err)
+		a := asset{contentType: types[path.Ext(f.Name)], packed: f}
+		if a.contentType == "" || f.Method != zip.Deflate {
+			return nil, "", fmt.Errorf("chat: assets.zip: %s has no content type, or method %d, which is not deflate", f.Name, f.Method)
 		}
 		files[f.Name] = a
-		_, _ = fmt.Fprintf(all, "%s %x ", f.Name, a.sum)
+		_, _ = fmt.Fprintf(all, "%s %x ", f.Name, f.CRC32)
 	}
 	for name, text := range map[string]string{"start.js": startJS, "page.css": pageCSS} {
-		files[name] = asset{contentType: types[path.Ext(name)], plain: text, size: len(text)}
+		files[name] = asset{contentType: types[path.Ext(name)], plain: text}
 	}
 	_, _ = io.WriteString(all, startJS+pageCSS)
 	return files, fmt.Sprintf("%08x", all.Sum32()), nil
-}
-
-func unpacked(f *zip.File) (a asset, err error) {
-	at, err := f.DataOffset()
-	if err != nil {
-		return a, err
-	}
-	a = asset{contentType: types[path.Ext(f.Name)], size: int(f.UncompressedSize64), sum: f.CRC32}
-	switch {
-	case a.contentType == "":
-		return a, fmt.Errorf("no content type for %q", path.Ext(f.Name))
-	case f.Method != zip.Deflate:
-		return a, fmt.Errorf("method %d, want deflate", f.Method)
-	}
-	a.deflated = archive[at : at+int64(f.CompressedSize64)]
-	return a, nil
 }
 
 // serve answers with the file. Its address has the version in it, so that it
@@ -94,40 +76,54 @@ func (a *asset) serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	h.Set("Vary", "Accept-Encoding")
-	zipped := a.deflated != "" && acceptsGzip(r.Header)
-	size := a.size
-	if zipped {
-		h.Set("Content-Encoding", "gzip")
-		size = len(gzipHead) + len(a.deflated) + gzipTail
-	}
-	h.Set("Content-Length", strconv.Itoa(size))
 	if r.Method == http.MethodHead {
 		return
 	}
 	switch {
-	case zipped:
-		a.gzip(w)
-	case a.deflated != "":
-		_, _ = io.Copy(w, flate.NewReader(strings.NewReader(a.deflated)))
-	default:
+	case a.packed == nil:
+		h.Set("Content-Length", strconv.Itoa(len(a.plain)))
 		_, _ = io.WriteString(w, a.plain)
+	case acceptsGzip(r.Header):
+		a.gzip(w)
+	default:
+		a.unpack(w)
 	}
 }
 
-// gzip (RFC 1952) is what the archive has with another frame around it.
 const (
 	gzipHead = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff" // deflate, no time, slowest, unknown system
 	gzipTail = 8
 )
 
-func (a *asset) gzip(w io.Writer) {
-	tail := binary.LittleEndian.AppendUint32(nil, a.sum)
-	tail = binary.LittleEndian.AppendUint32(tail, uint32(a.size))
-	for _, part := range []string{gzipHead, a.deflated, string(tail)} {
+// gzip (RFC 1952) is what the archive has with another frame around it.
+func (a *asset) gzip(w http.ResponseWriter) {
+	at, err := a.packed.DataOffset()
+	if err != nil {
+		http.Error(w, "the archive is damaged", http.StatusInternalServerError)
+		return
+	}
+	deflated := archive[at : at+int64(a.packed.CompressedSize64)]
+	w.Header().Set("Content-Encoding", "gzip")
+	w.Header().Set("Content-Length", strconv.Itoa(len(gzipHead)+len(deflated)+gzipTail))
+	tail := binary.LittleEndian.AppendUint32(nil, a.packed.CRC32)
+	tail = binary.LittleEndian.AppendUint32(tail, uint32(a.packed.UncompressedSize64))
+	for _, part := range []string{gzipHead, deflated, string(tail)} {
 		if _, err := io.WriteString(w, part); err != nil {
 			return
 		}
 	}
+}
+
+// unpack is for clients that do not take gzip.
+func (a *asset) unpack(w http.ResponseWriter) {
+	f, err := a.packed.Open()
+	if err != nil {
+		http.Error(w, "the archive is damaged", http.StatusInternalServerError)
+		return
+	}
+	defer f.Close()
+	w.Header().Set("Content-Length", strconv.FormatUint(a.packed.UncompressedSize64, 10))
+	_, _ = io.Copy(w, f)
 }
 
 // acceptsGzip reports whether a client can unpack gzip (RFC 9110 §12.5.3).
