@@ -51,9 +51,13 @@ type Invite struct {
 // ErrReserved says that somebody else is invited to make the account.
 var ErrReserved = errors.New("invite: the name is reserved")
 
-func keyOf(token string) string {
+// Key is what the store has of a token: its hash.
+type Key string
+
+// KeyOf returns the key of a token.
+func KeyOf(token string) Key {
 	h := sha256.Sum256([]byte(token))
-	return string(h[:])
+	return Key(h[:])
 }
 
 func (in *Invite) owner() string {
@@ -79,7 +83,7 @@ func New(tx *store.Tx, in Invite, limit int, now time.Time) (token string, err e
 	var b [16]byte
 	rand.Read(b[:]) // never fails
 	token = strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
-	key, end := keyOf(token), binary.BigEndian.AppendUint64(nil, uint64(in.Expires.Unix()))
+	key, end := string(KeyOf(token)), binary.BigEndian.AppendUint64(nil, uint64(in.Expires.Unix()))
 	err = errors.Join(docs.Put(tx, everybody, key, in.encode()), mine.Put(tx, in.owner(), key, end))
 	if in.User != "" {
 		err = errors.Join(err, names.Put(tx, in.User, append(end, key...)))
@@ -88,32 +92,41 @@ func New(tx *store.Tx, in Invite, limit int, now time.Time) (token string, err e
 	return token, err
 }
 
-// Find returns the invitation of a token, if it is good at now; the zero time is
-// for who has been found good before (XEP-0445 §4).
-func Find(tx *store.Tx, token string, now time.Time) (in Invite, ok bool) {
-	key := keyOf(token)
-	in, ok = decode(docs.Get(tx, everybody, key))
-	if !ok || mine.Get(tx, in.owner(), key) == nil { // of an account that is gone
+// Find returns an invitation, if it is good at now; the zero time is for who has been
+// found good before (XEP-0445 §4).
+func Find(tx *store.Tx, key Key, now time.Time) (in Invite, ok bool) {
+	in, ok = decode(docs.Get(tx, everybody, string(key)))
+	if !ok || mine.Get(tx, in.owner(), string(key)) == nil { // of an account that is gone
 		return Invite{}, false
 	}
 	return in, now.IsZero() || now.Before(in.Expires)
 }
 
-// Registered notes that user has made its account by the token.
-func Registered(tx *store.Tx, token, user string) error {
-	in, ok := Find(tx, token, time.Time{})
-	if !ok || !in.Subscribe {
-		return Remove(tx, token)
+// Registered notes that user has made its account by an invitation.
+func Registered(tx *store.Tx, key Key, user string) error {
+	in, ok := Find(tx, key, time.Time{})
+	if !ok || !in.Subscribe || in.By == "" {
+		return Remove(tx, key)
 	}
 	in.Register, in.For = false, user
-	key := keyOf(token)
-	return errors.Join(names.Delete(tx, user), docs.Put(tx, everybody, key, in.encode()))
+	return errors.Join(names.Delete(tx, user), docs.Put(tx, everybody, string(key), in.encode()))
+}
+
+// Waiting calls fn for every invitation that an account has been made by, but that
+// has not made it a contact yet.
+func Waiting(tx *store.Tx, fn func(key Key, in Invite)) {
+	_ = docs.Each(tx, everybody, func(key string, v []byte) error {
+		if in, ok := decode(v); ok && in.For != "" {
+			fn(Key(key), in)
+		}
+		return nil
+	})
 }
 
 // Remove ends an invitation: it has been used.
-func Remove(tx *store.Tx, token string) error {
+func Remove(tx *store.Tx, key Key) error {
 	used.Add(metric.OffLoop, 1)
-	return remove(tx, keyOf(token))
+	return remove(tx, string(key))
 }
 
 func remove(tx *store.Tx, key string) error {
@@ -129,13 +142,13 @@ func remove(tx *store.Tx, key string) error {
 }
 
 // Reserved reports whether an account of that bare JID may only be made by another
-// token.
-func Reserved(tx *store.Tx, user, token string, now time.Time) bool {
+// invitation.
+func Reserved(tx *store.Tx, user string, key Key, now time.Time) bool {
 	v := names.Get(tx, user)
 	if len(v) <= 8 || now.Unix() >= int64(binary.BigEndian.Uint64(v)) {
 		return false
 	}
-	return string(v[8:]) != keyOf(token)
+	return Key(v[8:]) != key
 }
 
 // purge removes the invitations of one who invites that have expired.
@@ -153,11 +166,18 @@ func purge(tx *store.Tx, owner string, now time.Time) (err error) {
 	return err
 }
 
+// grace is how long those who have made an account may still become contacts.
+const grace = 30 * 24 * time.Hour
+
 // Sweep removes what has expired, and what is of accounts that are gone.
 func Sweep(tx *store.Tx, now time.Time) (err error) {
 	var gone []string
 	_ = docs.Each(tx, everybody, func(key string, v []byte) error {
-		if in, ok := decode(v); !ok || !now.Before(in.Expires) || mine.Get(tx, in.owner(), key) == nil {
+		in, ok := decode(v)
+		if in.For != "" { // it is not over yet, see Waiting
+			in.Expires = in.Expires.Add(grace)
+		}
+		if !ok || !now.Before(in.Expires) || mine.Get(tx, in.owner(), key) == nil {
 			gone = append(gone, key)
 		}
 		return nil

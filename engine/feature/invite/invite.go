@@ -38,8 +38,10 @@ func New() (feature.Feature, []command.Command) {
 		}
 }
 
-// start sweeps what nobody has used, once.
+// start ends what a crash has cut short on this loop, and sweeps what nobody has used,
+// once.
 func start(e *feature.Env) {
+	resume(e)
 	if e.Shard() != 0 {
 		return
 	}
@@ -49,6 +51,24 @@ func start(e *feature.Env) {
 			e.Log.Warn("old invitations could not be removed", "err", err)
 		}
 	})
+}
+
+// resume has those become contacts who have made their accounts right before the
+// server stopped: their requests have gone with it.
+func resume(e *feature.Env) {
+	var list []arrival
+	e.View(func(tx *store.Tx) {
+		invite.Waiting(tx, func(key invite.Key, in invite.Invite) {
+			owner, err := jid.Parse(in.By)
+			from, err2 := jid.Parse(in.For)
+			if err == nil && err2 == nil && e.Loop.Group().For(in.By) == e.Loop {
+				list = append(list, arrival{e, owner, from, key})
+			}
+		})
+	})
+	for i := range list {
+		list[i].accept()
+	}
 }
 
 // mayRegister reports whether who may invite others to make accounts.
@@ -143,9 +163,9 @@ func PresenceIn(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 	if token == "" || s.From.Bare() == c.Owner {
 		return feature.Continue
 	}
-	a := arrival{c.Env, c.Owner.Clone(), s.From.Bare().Clone(), token}
+	a := arrival{c.Env, c.Owner.Clone(), s.From.Bare().Clone(), invite.KeyOf(token)}
 	good := false
-	c.View(func(tx *store.Tx) { good = a.good(tx) })
+	c.View(func(tx *store.Tx) { good = a.good(tx, c.Now()) })
 	if !good {
 		return feature.Continue
 	}
@@ -157,21 +177,24 @@ func PresenceIn(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 type arrival struct {
 	env         *feature.Env
 	owner, from jid.JID
-	token       string
+	key         invite.Key
 }
 
-func (a *arrival) good(tx *store.Tx) bool {
-	in, ok := invite.Find(tx, a.token, a.env.Now())
-	return ok && in.Subscribe && in.By == a.owner.String() && (in.For == "" || in.For == a.from.String())
+// good reports whether the invitation is good for who comes; that of who has made
+// an account by it does not expire any more.
+func (a *arrival) good(tx *store.Tx, now time.Time) bool {
+	in, ok := invite.Find(tx, a.key, time.Time{})
+	ok = ok && in.Subscribe && in.By == a.owner.String()
+	return ok && (in.For == a.from.String() || in.For == "" && now.Before(in.Expires))
 }
 
 // accept approves the contact beforehand, asks it, and has its request come once
 // more, without the token.
 func (a *arrival) accept() {
-	owner, from, limit := a.owner.String(), a.from.String(), a.env.Config.Limits.RosterItems
+	owner, from, limit, now := a.owner.String(), a.from.String(), a.env.Config.Limits.RosterItems, a.env.Now()
 	var approved, asked roster.Change
 	a.env.Update(func(tx *store.Tx) (err error) {
-		if !a.good(tx) {
+		if !a.good(tx, now) {
 			return stanza.ItemNotFound
 		}
 		if approved, err = roster.Outbound(tx, owner, from, stanza.Subscribed, limit); err != nil {
@@ -180,7 +203,7 @@ func (a *arrival) accept() {
 		if asked, err = roster.Outbound(tx, owner, from, stanza.Subscribe, limit); err != nil {
 			return err
 		}
-		return invite.Remove(tx, a.token)
+		return invite.Remove(tx, a.key)
 	}, func(err error) {
 		if err == nil {
 			accepted.Add(a.env.Shard(), 1)

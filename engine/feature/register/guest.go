@@ -48,7 +48,7 @@ func invited(c *feature.PreAuthCtx, q *stanza.Stanza) {
 	good := false
 	c.View(func(tx *store.Tx) {
 		var ok bool
-		g.Invite, ok = invite.Find(tx, g.token, c.Now())
+		g.Invite, ok = invite.Find(tx, invite.KeyOf(g.token), c.Now())
 		good = ok && g.Register && g.Host == c.Host
 	})
 	if !good {
@@ -77,13 +77,13 @@ func (g *guest) enter(tx *store.Tx, user jid.JID, now time.Time, limit int) erro
 		}
 		return nil
 	}
-	in, ok := invite.Find(tx, g.token, time.Time{})
+	in, ok := invite.Find(tx, invite.KeyOf(g.token), time.Time{})
 	switch {
 	case !ok || !in.Register:
 		return stanza.ItemNotFound // used meanwhile
 	case in.User != "" && in.User != user.String():
 		return stanza.NotAllowed
-	case invite.Reserved(tx, user.String(), g.token, now):
+	case invite.Reserved(tx, user.String(), invite.KeyOf(g.token), now):
 		return invite.ErrReserved
 	}
 	if in.Subscribe && in.By != "" {
@@ -93,7 +93,7 @@ func (g *guest) enter(tx *store.Tx, user jid.JID, now time.Time, limit int) erro
 			}
 		}
 	}
-	return invite.Registered(tx, g.token, user.String())
+	return invite.Registered(tx, invite.KeyOf(g.token), user.String())
 }
 
 // meet sends what enter has stored: the request to who has invited.
