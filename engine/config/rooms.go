@@ -19,7 +19,7 @@ type Rooms struct {
 	Presence    Size   `toml:"presence" default:"16KiB" min:"1KiB" max:"1MiB" reload:"live" doc:"Largest presence of an occupant. A room remembers it and shows it to everybody who enters. A larger one is answered with policy-violation."`
 
 	UserMessages int `toml:"user_messages" default:"10" min:"1" max:"10000" zero:"no limit" reload:"live" doc:"Messages a second that one user may have told to everybody in one room, in the long run; ten seconds' worth at once. One more is answered with resource-constraint. Bridges that speak for many need more."`
-	UserChanges  int `toml:"user_changes" default:"2" min:"1" max:"10000" zero:"no limit" reload:"live" doc:"How often a second one user may enter one room, or change nick or presence in it; ten seconds' worth at once."`
+	UserChanges  int `toml:"user_changes" default:"10" min:"1" max:"10000" zero:"no limit" reload:"live" doc:"How often a second one user may enter one room, or change nick or presence in it; ten seconds' worth at once."`
 	Messages     int `toml:"messages" default:"100" min:"1" max:"100000" zero:"no limit" reload:"live" doc:"Messages a second to one room, of all its occupants together; ten seconds' worth at once."`
 	Changes      int `toml:"changes" default:"500" min:"1" max:"100000" zero:"no limit" reload:"live" doc:"Changes a second in one room, of all its occupants together; ten seconds' worth at once. Entering a large room is one for each of many users, after a restart for all of them within seconds."`
 }
