@@ -141,6 +141,12 @@ func TestFramedEmptyMessagesAreIgnored(t *testing.T) {
 	if got := c.say("", " ", testOpen); !strings.HasPrefix(got, "<open ") {
 		t.Errorf("got %s", got)
 	}
+	n := 0
+	c = newHarness(t, 1, func(*feature.Ctx, *stanza.Stanza) feature.Verdict { n++; return feature.Done }).bound(t)
+	const one = "<message xmlns='jabber:client' to='juliet@test'/>"
+	if got := c.say("", one, "", "\n", one, " "); got != "" || n != 2 || c.p.Ended() {
+		t.Errorf("after login: %d of 2 messages, ended %v, got %s", n, c.p.Ended(), got)
+	}
 }
 
 func TestFramedStanzas(t *testing.T) {
