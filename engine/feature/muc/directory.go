@@ -66,5 +66,5 @@ func (d *directory) add(list []entry, host string) []entry {
 	}
 	d.mu.Unlock()
 	slices.SortFunc(list, func(a, b entry) int { return strings.Compare(a.jid, b.jid) })
-	return list
+	return slices.CompactFunc(list, func(a, b entry) bool { return a.jid == b.jid }) // one may be on its way to the store
 }

@@ -51,7 +51,7 @@ func (r *room) keep(o *occupant) {
 		return
 	}
 	look := o.look.Value()
-	k := kept{r.f.life, uint64(r.env.Now().UnixMicro()), o.nick, o.role, look.content, look.lang}
+	k := kept{r.f.life, r.keeper().clock.Next(r.env.Now()), o.nick, o.role, look.content, look.lang}
 	name := r.jid.String()
 	put := func(tx *store.Tx) error {
 		for _, j := range full {

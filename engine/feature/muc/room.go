@@ -46,7 +46,7 @@ type room struct {
 
 func (f *service) newRoom(e *feature.Env, j jid.JID) *room {
 	r := &room{f: f, env: e, jid: j.Clone(), aff: make(map[string]affiliation)}
-	r.born = uint64(e.Now().UnixMicro())
+	r.born = f.keeper(e).clock.Next(e.Now())
 	r.settled = r.born
 	f.loops[e.Shard()][r.jid.String()] = r
 	roomsLoaded.Add(e.Shard(), 1)

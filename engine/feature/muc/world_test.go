@@ -48,6 +48,7 @@ func (s *sink) take() string {
 
 // world is a server that has rooms and nothing else.
 type world struct {
+	rooms   feature.Feature
 	t       testing.TB
 	cfg     *config.Config
 	group   *loop.Group
@@ -64,12 +65,17 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
-	const loops = 2
 	cfg := config.Default()
 	cfg.Rooms.Archive = false // a message waits for nothing
-	w := &world{t: t, cfg: cfg, group: loop.NewManual(loops, time.Unix(1e9, 0)), store: st}
+	return serve(t, cfg, st, time.Unix(1e9, 0))
+}
+
+// serve makes a server on a store.
+func serve(t testing.TB, cfg *config.Config, st *store.Store, now time.Time) *world {
+	const loops = 2
+	w := &world{t: t, cfg: cfg, group: loop.NewManual(loops, now), store: st}
 	rooms, op := muc.New([]string{"test"}, &w.cfg.Rooms, loops)
-	w.op = op
+	w.op, w.rooms = op, rooms
 	p := route.NewPlan([]string{"test"}, []feature.Feature{rooms})
 	p.Inbound = []feature.Stage{route.Deliver}
 	p.PresenceIn = []feature.Stage{toResource}
