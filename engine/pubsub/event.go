@@ -55,9 +55,10 @@ func (ev *Event) Send(e *feature.Env) {
 		hidden = ev.host.Hides(e, owner)
 	}
 	n := uint64(0)
+	var lost []string
 	e.View(func(tx *store.Tx) {
 		e.Router.Spread(nil, b, func(yield func([]byte, feature.Op)) {
-			ev.targets(tx, func(to string, op feature.Op) {
+			lost = ev.targets(tx, func(to string, op feature.Op) {
 				if hidden != nil && hidden([]byte(bareOf(to))) {
 					return
 				}
@@ -71,6 +72,33 @@ func (ev *Event) Send(e *feature.Env) {
 		})
 	})
 	targets.Add(e.Shard(), n)
+	if len(lost) > 0 {
+		ev.host.cancel(e, ev.owner, ev.node.Name, lost)
+	}
+}
+
+// cancel ends the subscriptions of those who may not read a node any more
+// (XEP-0163 §8.1).
+func (h *Host) cancel(e *feature.Env, owner, node string, lost []string) {
+	e.Update(func(tx *store.Tx) error {
+		n, err := Find(tx, owner, node)
+		if err != nil || n == nil {
+			return err
+		}
+		for _, who := range lost {
+			if j, err := jid.Parse(who); err == nil && h.mayRead(tx, owner, n, j, false) == nil {
+				continue
+			}
+			if err := n.setState(tx, owner, who, Unsubscribed); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func(err error) {
+		if err != nil {
+			e.Log.Debug("subscriptions could not be cancelled", "owner", owner, "err", err)
+		}
+	})
 }
 
 // addressed returns b, a message without an address, with one.
@@ -83,12 +111,33 @@ func addressed(b []byte, to string) []byte {
 
 // targets calls yield for everybody who may hear of it: of an account's node the
 // account itself and its contacts, as far as their clients want it (XEP-0163 §4);
-// and those who have subscribed, in any case.
-func (ev *Event) targets(tx *store.Tx, yield func(to string, op feature.Op)) {
+// and those who have subscribed, in any case. It returns those of them who may not
+// read the node any more.
+func (ev *Event) targets(tx *store.Tx, yield func(to string, op feature.Op)) (lost []string) {
 	a := ev.gone
 	if a == nil {
 		a = ev.node.audience(tx, ev.owner)
 	}
+	var told map[string]bool
+	if ev.host.Personal {
+		told = ev.tellNear(tx, a, yield)
+	}
+	for _, who := range a.subscribers {
+		switch {
+		case told[who]:
+		case ev.stillReads(tx, who):
+			yield(who, feature.Deliver)
+		default:
+			lost = append(lost, who)
+		}
+	}
+	return lost
+}
+
+// tellNear is targets for the account itself and its contacts. It returns those
+// of them who have subscribed as well.
+func (ev *Event) tellNear(tx *store.Tx, a *audience, yield func(to string, op feature.Op)) map[string]bool {
+	told := make(map[string]bool)
 	explicit := make(map[string]bool, len(a.subscribers))
 	for _, who := range a.subscribers {
 		explicit[who] = true
@@ -97,23 +146,17 @@ func (ev *Event) targets(tx *store.Tx, yield func(to string, op feature.Op)) {
 		op := feature.Notice
 		if explicit[bare] {
 			op |= feature.Deliver
-			delete(explicit, bare)
+			told[bare] = true
 		}
 		yield(bare, op)
 	}
-	if ev.host.Personal {
-		near(ev.owner)
-		for it := range roster.Load(tx, ev.owner).All() {
-			if it.State&roster.From != 0 && ev.node.shownTo(it, a.affiliations[string(it.JID)]) {
-				near(string(it.JID))
-			}
+	near(ev.owner)
+	for it := range roster.Load(tx, ev.owner).All() {
+		if it.State&roster.From != 0 && ev.node.shownTo(it, a.affiliations[string(it.JID)]) {
+			near(string(it.JID))
 		}
 	}
-	for _, who := range a.subscribers {
-		if explicit[who] && ev.stillReads(tx, who) {
-			yield(who, feature.Deliver)
-		}
-	}
+	return told
 }
 
 // shownTo reports whether a contact who sees the account's presence hears of the
