@@ -39,3 +39,24 @@ func TestDamagedRoomIsNotReplaced(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// So is one of whose people something unknown is stored.
+func TestDamagedAffiliationIsNoRoom(t *testing.T) {
+	w := newWorld(t)
+	romeo := w.login("romeo@test/desk")
+	romeo.join("romeo")
+	romeo.configure(lasting)
+	w.settle()
+	romeo.send("<presence type='unavailable' to='r@conference.test/romeo'/>")
+	w.settle()
+	if err := w.store.UpdateWait(func(tx *store.Tx) error {
+		return muc.Affiliations.Put(tx, "r@conference.test", "juliet@test", []byte{100})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	romeo.take()
+	romeo.join("romeo")
+	if got := romeo.take(); !strings.Contains(got, "<internal-server-error") {
+		t.Errorf("entering is answered with %q, want internal-server-error", got)
+	}
+}

@@ -2,6 +2,7 @@ package muc
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
@@ -56,9 +57,10 @@ func (f *service) read(tx *store.Tx, name string, back bool) (*storedRoom, error
 		return nil, err
 	}
 	err := affiliations.Each(tx, name, func(bare string, v []byte) error {
-		if len(v) == 1 {
-			in.aff[bare] = affiliation(int8(v[0]))
+		if len(v) != 1 || affiliation(int8(v[0])) < outcast || affiliation(int8(v[0])) > owner {
+			return fmt.Errorf("%s is of an unknown affiliation", bare)
 		}
+		in.aff[bare] = affiliation(int8(v[0]))
 		return nil
 	})
 	if err == nil {

@@ -60,8 +60,9 @@ func New(domains []string, cfg *config.Rooms, loops int) (feature.Feature, *Oper
 	op := newOperator(f, loops)
 	declared := feature.Feature{
 		Name: "muc", Spec: "XEP-0045, XEP-0249, XEP-0313, XEP-0359, XEP-0410, XEP-0421, XEP-0424, XEP-0425",
-		Start: func(e *feature.Env) { f.keeper(e); op.start(e) },
-		Thaw:  f.thaw,
+		Start:   func(e *feature.Env) { f.keeper(e); op.start(e) },
+		Removed: f.removed,
+		Thaw:    f.thaw,
 	}
 	if cfg.Name == "" {
 		return declared, op

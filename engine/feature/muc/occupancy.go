@@ -154,7 +154,7 @@ func (r *room) vanish() {
 func eachKept(tx *store.Tx, room string, fn func(full string, k kept)) error {
 	return occupants.Each(tx, room, func(full string, v []byte) error {
 		var k kept
-		if json.Unmarshal(v, &k) == nil {
+		if json.Unmarshal(v, &k) == nil && k.Role <= moderator {
 			fn(full, k)
 		}
 		return nil

@@ -11,11 +11,13 @@ import (
 )
 
 // What lasts of a room, by its address: record in JSON; affiliations by bare JID,
-// one byte each. roomsOf has the rooms that a user owns, by the user's bare JID.
+// one byte each. By the user's bare JID, roomsOf has the rooms that a user owns,
+// and knownIn all in which it is a member or more.
 var (
 	records      = store.NewDoc("room")
 	affiliations = store.NewMap("room-affiliation")
 	roomsOf      = store.NewMap("rooms-owned")
+	knownIn      = store.NewMap("rooms-known")
 	tombstones   = store.NewMap("room-tombstone") // by number of the message: what is shown in its place
 )
 
@@ -87,7 +89,9 @@ func putAffiliation(tx *store.Tx, room, bare string, a affiliation) (err error) 
 		err = roomsOf.Delete(tx, bare, room)
 	}
 	if a < member {
-		err = errors.Join(err, reservedNicks.Delete(tx, room, bare))
+		err = errors.Join(err, reservedNicks.Delete(tx, room, bare), knownIn.Delete(tx, bare, room))
+	} else {
+		err = errors.Join(err, knownIn.Put(tx, bare, room, nil))
 	}
 	switch {
 	case err != nil:
@@ -102,18 +106,13 @@ func putAffiliation(tx *store.Tx, room, bare string, a affiliation) (err error) 
 func (r *room) erase() func(tx *store.Tx) error {
 	name, said := r.jid.String(), r.eraseArchive()
 	return func(tx *store.Tx) error {
-		owners := []string{}
-		err := affiliations.Each(tx, name, func(bare string, v []byte) error {
-			if len(v) == 1 && affiliation(int8(v[0])) == owner {
-				owners = append(owners, bare)
-			}
-			return nil
-		})
+		users := []string{}
+		err := affiliations.Each(tx, name, func(bare string, _ []byte) error { users = append(users, bare); return nil })
 		if err != nil {
 			return err
 		}
-		for _, o := range owners {
-			if err := roomsOf.Delete(tx, o, name); err != nil {
+		for _, bare := range users {
+			if err := errors.Join(roomsOf.Delete(tx, bare, name), knownIn.Delete(tx, bare, name)); err != nil {
 				return err
 			}
 		}
