@@ -107,3 +107,23 @@ func TestNothingWaitsWithoutAnArchive(t *testing.T) {
 		t.Errorf("juliet hears %q", got)
 	}
 }
+
+// A disk that does not keep up makes senders wait, not the server's memory grow.
+func TestWhatWaitsIsBounded(t *testing.T) {
+	w, romeo, juliet := kept(t)
+	w.cfg.Rooms.UserMessages, w.cfg.Rooms.Messages = 0, 0
+	release := w.pause()
+	body := "<body>" + strings.Repeat("x", 1<<20) + "</body>"
+	for range 12 {
+		romeo.say("big", body)
+	}
+	if got := strings.Count(romeo.take(), "<resource-constraint"); got < 2 || got > 4 {
+		t.Errorf("%d of 12 messages of 1 MB are refused", got)
+	}
+	release()
+	romeo.say("small", "<body>y</body>")
+	w.settle()
+	if got := juliet.take(); !strings.Contains(got, "<body>y</body>") {
+		t.Error("nothing goes on afterwards")
+	}
+}
