@@ -235,3 +235,30 @@ func TestManyAtOnce(t *testing.T) {
 		t.Errorf("%d files, want 40", n)
 	}
 }
+
+// Who has been told that a place is free, and comes when another has filled it,
+// does no harm to the file.
+func TestLateUploadLeavesTheFile(t *testing.T) {
+	k := newKeeper(t, nil)
+	id := k.promise(5)
+	late, err := k.Place(id, k.Sign(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.fill(id, "hello"); err != nil {
+		t.Fatal(err)
+	}
+	u, err := k.Begin(late)
+	if !errors.Is(err, ErrUsed) {
+		t.Errorf("it begins with %v, want ErrUsed", err)
+	}
+	if err == nil {
+		_, _ = io.WriteString(u, "wrong")
+		t.Logf("and ends with %v", u.Commit(""))
+		u.Close()
+	}
+	k.want(id, "hello")
+	if n := len(k.active); n != 0 {
+		t.Errorf("%d uploads are still active", n)
+	}
+}

@@ -56,7 +56,7 @@ type Upload struct {
 
 // Begin makes room for the file of a place. A client whose connection broke comes
 // again before we hear of it: what it began before ends here. The error is
-// ErrBusy or ErrFull, or one of the disk. What is begun must be closed.
+// ErrBusy, ErrUsed or ErrFull, or one of the disk. What is begun must be closed.
 func (d *Depot) Begin(p Place) (*Upload, error) {
 	u := &Upload{d: d, place: p}
 	if err := u.open(); err != nil {
@@ -66,8 +66,25 @@ func (d *Depot) Begin(p Place) (*Upload, error) {
 		u.discard()
 		return nil, err
 	}
+	if err := d.stillFree(p.id); err != nil {
+		u.discard()
+		d.end(u)
+		return nil, err
+	}
 	uploading.Add(offLoop, 1)
 	return u, nil
+}
+
+// stillFree looks at a place once more that nobody else can fill now: since it was
+// looked at before, another upload may have been finished, whose file must stay.
+func (d *Depot) stillFree(id ID) error {
+	return d.store.View(func(tx *store.Tx) error {
+		_, r, err := find(tx, id)
+		if err == nil && r.filled {
+			err = ErrUsed
+		}
+		return err
+	})
 }
 
 func (u *Upload) open() (err error) {
