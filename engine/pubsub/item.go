@@ -119,14 +119,18 @@ func (n *Node) drop(tx *store.Tx, owner string, number uint64, t *tally) error {
 	if err != nil {
 		return err
 	}
-	n.count--
-	n.bytes -= it.size()
-	t.bytes -= it.size()
+	n.count = less(n.count, 1)
+	n.bytes = less(n.bytes, it.size())
+	t.bytes = less(t.bytes, it.size())
 	if err := numbers.Delete(tx, owner, n.Name+"\x00"+it.ID); err != nil {
 		return err
 	}
 	return items.Delete(tx, owner, key)
 }
+
+// less is a-b, or nothing where counts have been damaged: a quota must not look
+// used up for ever.
+func less(a, b uint64) uint64 { return a - min(a, b) }
 
 // trim removes the oldest items until there are most.
 func (n *Node) trim(tx *store.Tx, owner string, most int, t *tally) error {

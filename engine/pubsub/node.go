@@ -195,7 +195,7 @@ func (n *Node) remove(tx *store.Tx, owner string) error {
 		return err
 	}
 	t := readTally(tx, owner)
-	t.nodes--
+	t.nodes = less(t.nodes, 1)
 	return t.put(tx, owner)
 }
 

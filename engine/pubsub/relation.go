@@ -187,7 +187,7 @@ func (n *Node) setState(tx *store.Tx, owner, who string, s State) error {
 	case before == Unsubscribed:
 		n.subs++
 	case s == Unsubscribed:
-		n.subs--
+		n.subs = less(n.subs, 1)
 	}
 	if err := subscriptions.put(tx, owner, n.Name, who, byte(s)); err != nil {
 		return err
@@ -201,9 +201,10 @@ func setAffiliation(tx *store.Tx, owner, node, who string, a Affiliation) error 
 	if before := affiliations.of(tx, owner, node, who); (before == 0) != (a == None) {
 		t, size := readTally(tx, owner), uint64(2*len(node)+2*len(who)+len(owner))
 		if a == None {
-			size = -size
+			t.bytes = less(t.bytes, size)
+		} else {
+			t.bytes += size
 		}
-		t.bytes += size
 		if err := t.put(tx, owner); err != nil {
 			return err
 		}
