@@ -18,10 +18,10 @@ import (
 const serviceName = "Rooms"
 
 // serviceFeatures is what the service can do (§6.2).
-var serviceFeatures = []string{infoSpace, itemsSpace, mucSpace, stableSpace, occupantSpace, pingSpace, rsm.Space, archive.StanzaID, command.Space}
+var serviceFeatures = []string{infoSpace, itemsSpace, mucSpace, stableSpace, occupantSpace, pingSpace, rsm.Space, archive.StanzaID, command.Space, cardSpace}
 
 // roomFeatures is what every room can do (§6.4).
-var roomFeatures = []string{infoSpace, itemsSpace, mucSpace, stableSpace, selfPing, occupantSpace, archive.StanzaID, mucSpace + "#request", retractSpace, moderateSpace}
+var roomFeatures = []string{infoSpace, itemsSpace, mucSpace, stableSpace, selfPing, occupantSpace, archive.StanzaID, mucSpace + "#request", retractSpace, moderateSpace, cardSpace}
 
 // handleService answers for the service itself.
 func (f *service) handleService(c *feature.Ctx, s *stanza.Stanza) {
@@ -174,6 +174,9 @@ func (r *room) buildInfo(b *xml.Builder) {
 		Value("muc#maxhistoryfetch", strconv.Itoa(r.set.History))
 	if r.set.Lang != "" {
 		w.Value("muc#roominfo_lang", r.set.Lang)
+	}
+	if len(r.set.Avatar) > 0 {
+		w.Field(form.Def{Var: avatarVar, Type: form.TextMulti, Label: "Hashes of its picture"}, r.set.Avatar...)
 	}
 	w.End()
 	b.End()

@@ -192,6 +192,9 @@ func (r *room) show(c *feature.Ctx, st *seat, s *stanza.Stanza, codes []int, pas
 	}
 	r.showOthers(c, st)
 	r.update(st.occupant, &item{self: codes, id: string(s.ID)})
+	if len(r.set.Avatar) > 0 {
+		r.showPicture([]*seat{st})
+	}
 	r.showPast(st, past)
 	r.sendTo(st, r.subjectMessage())
 }

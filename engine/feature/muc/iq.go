@@ -42,6 +42,8 @@ func (r *room) handleIQ(c *feature.Ctx, s *stanza.Stanza) {
 		r.moderate(c, s)
 	case string(pl.Space()) == archive.Space:
 		r.archiveIQ(c, s)
+	case pl.Is("vCard", cardSpace):
+		r.cardIQ(c, s)
 	case pl.Is("ping", pingSpace) && !set:
 		c.Result(s, nil)
 	default:

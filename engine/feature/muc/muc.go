@@ -59,7 +59,7 @@ func New(domains []string, cfg *config.Rooms, loops int) (feature.Feature, *Oper
 	}
 	op := newOperator(f, loops)
 	declared := feature.Feature{
-		Name: "muc", Spec: "XEP-0045, XEP-0249, XEP-0313, XEP-0359, XEP-0410, XEP-0421, XEP-0424, XEP-0425",
+		Name: "muc", Spec: "XEP-0045, XEP-0249, XEP-0313, XEP-0359, XEP-0410, XEP-0421, XEP-0424, XEP-0425, XEP-0486",
 		Start:   func(e *feature.Env) { f.keeper(e); op.start(e) },
 		Removed: f.removed,
 		Thaw:    f.thaw,

@@ -153,6 +153,7 @@ func (r *room) saveConfig(set settings, people map[string]affiliation) func(tx *
 		}
 		return r.save(set, r.subj, false, all)
 	case r.stored:
+		r.card = r.readCard()
 		return r.erase()
 	}
 	return nil

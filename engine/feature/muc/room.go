@@ -17,6 +17,7 @@ type room struct {
 	key  [16]byte               // for occupant ids
 	aff  map[string]affiliation // by bare JID; none is not there
 	subj subject
+	card []byte // vcard-temp, if it is not in the store
 
 	locked bool // made, not configured yet (XEP-0045 §10.1.3)
 	stored bool // what is in the store is this room

@@ -50,6 +50,8 @@ type settings struct {
 	Logged      bool    `json:"logged,omitempty"`   // somebody keeps what is said, in public
 	Register    string  `json:"register,omitempty"` // who may, see register.go; "" is registerAuto
 	PubSub      string  `json:"pubsub,omitempty"`   // URI of a node that belongs to the room
+
+	Avatar []string `json:"avatar,omitempty"` // hashes of the room's pictures; not in the form
 }
 
 // initial is what a room begins with.

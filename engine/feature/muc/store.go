@@ -117,7 +117,7 @@ func (r *room) erase() func(tx *store.Tx) error {
 			}
 		}
 		return errors.Join(affiliations.DeleteAll(tx, name), occupants.DeleteAll(tx, name),
-			reservedNicks.DeleteAll(tx, name), said(tx), records.Delete(tx, name))
+			reservedNicks.DeleteAll(tx, name), cards.Delete(tx, name), said(tx), records.Delete(tx, name))
 	}
 }
 
@@ -155,9 +155,9 @@ func publicRooms(tx *store.Tx, host string) (list []entry) {
 
 // save stores the whole of a room that begins to last.
 func (r *room) save(set settings, subj subject, locked bool, all map[string]affiliation) func(tx *store.Tx) error {
-	doc, people, nicks := r.saveRecord(set, subj, locked), r.saveAffiliations(copyOf(all)), r.saveNicks(r.allNicks())
+	doc, people, nicks, card := r.saveRecord(set, subj, locked), r.saveAffiliations(copyOf(all)), r.saveNicks(r.allNicks()), r.saveCard(r.readCard())
 	return func(tx *store.Tx) error {
-		return errors.Join(doc(tx), people(tx), nicks(tx))
+		return errors.Join(doc(tx), people(tx), nicks(tx), card(tx))
 	}
 }
 
