@@ -16,7 +16,7 @@ func TestOffer(t *testing.T) {
 		invites string
 		want    string
 	}{
-		{false, "nobody", ""}, {true, "nobody", open}, {false, "admins", token + open}, {true, "anybody", token + open},
+		{false, "nobody", ""}, {true, "nobody", open}, {false, "admins", token}, {true, "anybody", token + open},
 	} {
 		cfg := config.Default()
 		cfg.Register.Enabled, cfg.Invites.Accounts = row.enabled, row.invites

@@ -61,13 +61,13 @@ func throttle(l *config.Limits) auth.ThrottleOptions {
 	return auth.ThrottleOptions{Failures: l.RegistrationsPerAddress, Block: time.Duration(l.RegistrationInterval)}
 }
 
-// offer announces registration; where it needs an invitation, with that, as clients
-// look for both (XEP-0445 §3).
+// offer announces registration: with an invitation (XEP-0445 §3), and to strangers if
+// they may. Some clients register as soon as they see the latter.
 func offer(c *feature.Ctx, b *xml.Builder, _ string) {
 	if welcome(c.Env) {
 		b.Start("register", tokenFeature).End()
 	}
-	if welcome(c.Env) || c.Config.Register.Enabled {
+	if c.Config.Register.Enabled {
 		b.Start("register", streamFeature).End()
 	}
 }
