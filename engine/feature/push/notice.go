@@ -1,6 +1,7 @@
 package push
 
 import (
+	"strings"
 	"unicode/utf8"
 
 	"meerkat/engine/account"
@@ -79,7 +80,7 @@ func (f *Feature) Missed(e *feature.Env, s *account.Session, b []byte) {
 	if err != nil {
 		return
 	}
-	n := judge(el)
+	n := judge(el, s.Account.JID.String())
 	for i := range list {
 		if (n.counts || n.asks) && list[i].resource == s.JID.Resource() {
 			f.sender(e, &list[i], s.Account.JID).add(n)
@@ -102,7 +103,7 @@ func (n *news) summary(e *feature.Env) (from, body string) {
 		from = n.from
 	}
 	if e.Config.Push.Body && !n.sealed {
-		body = cut(n.body, maxBody)
+		body = strings.Clone(cut(n.body, maxBody)) // it is kept
 	}
 	return from, body
 }

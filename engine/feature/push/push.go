@@ -60,7 +60,7 @@ type Feature struct {
 // home has the senders of one loop: by registration, and by the id of the
 // notification that waits for its answer.
 type home struct {
-	senders map[string]*sender
+	senders map[string]map[string]*sender // by owner and key
 	waiting map[string]*sender
 }
 
@@ -69,7 +69,7 @@ type home struct {
 func New(flags *account.Flags, inactive func(*account.Session) bool, loops int) (feature.Feature, *Feature) {
 	f := &Feature{inactive: inactive, known: account.NewSlot[registrations](flags), loops: make([]*home, loops)}
 	for i := range f.loops {
-		f.loops[i] = &home{make(map[string]*sender), make(map[string]*sender)}
+		f.loops[i] = &home{make(map[string]map[string]*sender), make(map[string]*sender)}
 	}
 	return feature.Feature{
 		Name:         "push",
@@ -184,8 +184,8 @@ func (f *Feature) refresh(e *feature.Env, owner string) {
 	}
 	var now []registration
 	e.View(func(tx *store.Tx) { now = load(tx, owner) })
-	for _, s := range f.loops[e.Shard()].senders {
-		if s.owner.String() == owner && !has(now, s.reg.key()) {
+	for key, s := range f.home(e).senders[owner] {
+		if !has(now, key) {
 			s.end()
 		}
 	}

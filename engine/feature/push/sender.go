@@ -49,18 +49,19 @@ func (f *Feature) home(e *feature.Env) *home { return f.loops[e.Shard()] }
 
 // sender returns the one of a registration.
 func (f *Feature) sender(e *feature.Env, r *registration, owner jid.JID) *sender {
-	key := owner.String() + "\x00" + r.key()
-	s := f.home(e).senders[key]
+	all, key := f.home(e).senders, r.key()
+	s := all[owner.String()][key]
 	if s == nil {
 		s = &sender{f: f, env: e, owner: owner.Clone(), since: e.Now()}
 		s.timer.Owner = s
-		f.home(e).senders[key] = s
+		if all[s.owner.String()] == nil {
+			all[s.owner.String()] = make(map[string]*sender)
+		}
+		all[s.owner.String()][key] = s
 	}
 	s.reg = *r
 	return s
 }
-
-func (s *sender) key() string { return s.owner.String() + "\x00" + s.reg.key() }
 
 // add has one more message, or a request, told of.
 func (s *sender) add(n news) {
@@ -123,7 +124,10 @@ func (s *sender) answered() {
 // end forgets the sender.
 func (s *sender) end() {
 	s.answered()
-	delete(s.f.home(s.env).senders, s.key())
+	mine, owner := s.f.home(s.env).senders, s.owner.String()
+	if delete(mine[owner], s.reg.key()); len(mine[owner]) == 0 {
+		delete(mine, owner)
+	}
 }
 
 // send publishes (XEP-0357 §7).

@@ -14,15 +14,26 @@ type news struct {
 	body   string
 }
 
-// judge judges any stanza.
-func judge(e xml.Elem) news {
+// judge judges any stanza to an account, own, a bare JID.
+func judge(e xml.Elem, own string) news {
 	switch {
 	case e.Is("message", stanza.Client):
-		return worth(e)
+		return worth(received(e, own))
 	case e.Is("presence", stanza.Client):
 		return news{asks: string(e.Attr("type")) == "subscribe"}
 	}
 	return news{}
+}
+
+// received returns the message that a carbon (XEP-0280) has a copy of, or e itself.
+// Only the account itself sends carbons: others would have it notified in the name
+// of whomever they like.
+func received(e xml.Elem, own string) xml.Elem {
+	c := e.Child("received", "urn:xmpp:carbons:2")
+	if !c.OK() || string(e.Attr("from")) != own {
+		return e
+	}
+	return c.Child("forwarded", "urn:xmpp:forward:0").Child("message", stanza.Client)
 }
 
 // worth judges a message: one with a body, one that is encrypted, a call, an
@@ -39,8 +50,6 @@ func worth(e xml.Elem) news {
 		case space == stanza.Client && local == "body":
 			n.body = string(c.Text())
 			n.counts = n.counts || n.body != ""
-		case space == "urn:xmpp:carbons:2" && local == "received":
-			return worth(c.Child("forwarded", "urn:xmpp:forward:0").Child("message", stanza.Client))
 		case seals(space, local):
 			n.counts, n.sealed = true, true
 		case urgent(c, space, local):
