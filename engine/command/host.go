@@ -59,6 +59,9 @@ func (h *Host) find(node string) *Command {
 // Gone forgets what a session of ours has begun. It is for Feature.Unbound.
 func (h *Host) Gone(c *feature.Ctx) {
 	t := h.at(c.Env)
+	if t.open[c.Owner.String()] == 0 {
+		return // as nearly always
+	}
 	for _, s := range t.m {
 		if s.who == c.Session.JID.String() {
 			s.drop()

@@ -33,7 +33,7 @@ func New() (feature.Feature, []command.Command) {
 			Spec:  "XEP-0379, XEP-0401",
 			Start: start,
 		}, []command.Command{
-			{Node: space + "#invite", Name: "Invite somebody", Start: inviteContact},
+			{Node: space + "#invite", Name: "Invite somebody", Allowed: isOurs, Start: inviteContact},
 			{Node: space + "#create-account", Name: "Invite somebody to make an account", Allowed: mayRegister, Start: inviteUser},
 		}
 }
@@ -70,6 +70,9 @@ func resume(e *feature.Env) {
 		list[i].accept()
 	}
 }
+
+// isOurs reports whether it is a session of ours that asks.
+func isOurs(c *feature.Ctx, _ jid.JID) bool { return c.Session != nil }
 
 // mayRegister reports whether who may invite others to make accounts.
 func mayRegister(c *feature.Ctx, who jid.JID) bool { return allowed(c.Env, who) }
