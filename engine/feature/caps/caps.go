@@ -172,8 +172,8 @@ func (f *Feature) answer(c *feature.Ctx, s *stanza.Stanza) {
 	f.news(c, cl, before)
 }
 
-// thaw reads what a session advertised before a restart. It has heard the events
-// of then.
+// thaw reads what a session advertised before a restart. It may have missed events
+// while the server was there and the session was not, so it is told the last ones.
 func (f *Feature) thaw(c *feature.Ctx, _ []byte) {
 	var doc xml.Doc
 	e, err := doc.Parse(c.Session.Presence, stanza.Client)
@@ -184,10 +184,12 @@ func (f *Feature) thaw(c *feature.Ctx, _ []byte) {
 	if !ok {
 		return
 	}
-	home, cl := f.loops[c.Shard()], &caps.Client{Told: true}
+	home, cl := f.loops[c.Shard()], &caps.Client{}
 	home.key = a.AppendKey(home.key[:0])
 	f.clients.Put(c.Shard(), c.Session, cl)
 	if cl.Key, cl.Set = home.find(c.Env); cl.Set == nil {
 		cl.Asks = home.ask(c, c.Session, a)
+		return
 	}
+	f.news(c, cl, nil)
 }
