@@ -104,7 +104,7 @@ func (w *world) send(s *account.Session, attrs, content string) (answer, id stri
 	}
 	out := s.Sink.(*sink)
 	out.got = nil
-	w.r.Handle(s, e)
+	w.group.At(0).Post(func() { w.r.Handle(s, e) }) // in a turn, so that it has the time
 	w.group.Turn()
 	all := strings.Join(out.got, "\n")
 	if m := regexp.MustCompile(`sessionid='([^']*)'`).FindStringSubmatch(all); m != nil {
