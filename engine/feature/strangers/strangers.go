@@ -91,20 +91,55 @@ func hashOf(s *stanza.Stanza) uint64 { return maphash.String(seed, s.To.BareStri
 // judge looks at somebody who is not the last one that was written to.
 func (f *Feature) judge(c *feature.Ctx, s *stanza.Stanza, h *hour, to uint64) feature.Verdict {
 	if !slices.Contains(h.known, to) {
-		if host := s.To.Domain(); !f.hosts[host] && c.Router.Local(host) {
-			return feature.Continue // a service
+		if host := s.To.Domain(); !f.hosts[host] && c.Router.Local(host) { // a service
+			return f.judgeInvitations(c, s, h)
 		}
-		if stranger(c, s.To.BareString()) && !h.meet(c) {
-			limited.Add(c.Shard(), 1)
-			c.Fail(s, stanza.ResourceConstraint, "you have written to many people who are not among your contacts; try again in an hour")
-			return feature.Done
-		}
-		if len(h.known) < maxKnown {
-			h.known = append(h.known, to)
+		if !h.reaches(c, s.To.BareString(), to) {
+			return refuse(c, s)
 		}
 	}
 	h.last = to
 	return feature.Continue
+}
+
+// judgeInvitations looks at whom a room is to write to for the account
+// (XEP-0045 §7.8.2).
+func (f *Feature) judgeInvitations(c *feature.Ctx, s *stanza.Stanza, h *hour) feature.Verdict {
+	if s.Kind != stanza.Message || s.Type != stanza.Normal {
+		return feature.Continue
+	}
+	for e := s.Elem.Child("x", roomSpace).First(); e.OK(); e = e.Next() {
+		to, err := jid.View(e.Attr("to"))
+		if !e.Is("invite", roomSpace) || err != nil {
+			continue
+		}
+		bare := to.BareString()
+		if hash := maphash.String(seed, bare); !slices.Contains(h.known, hash) && !h.reaches(c, bare, hash) {
+			return refuse(c, s)
+		}
+	}
+	return feature.Continue
+}
+
+// roomSpace is the namespace of invitations by way of a room.
+const roomSpace = "http://jabber.org/protocol/muc#user"
+
+func refuse(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
+	limited.Add(c.Shard(), 1)
+	c.Fail(s, stanza.ResourceConstraint, "you have written to many people who are not among your contacts; try again in an hour")
+	return feature.Done
+}
+
+// reaches reports whether somebody may be written to who has not been in this hour,
+// and remembers it.
+func (h *hour) reaches(c *feature.Ctx, bare string, hash uint64) bool {
+	if stranger(c, bare) && !h.meet(c) {
+		return false
+	}
+	if len(h.known) < maxKnown {
+		h.known = append(h.known, hash)
+	}
+	return true
 }
 
 // hour returns what is known of c's account, all forgotten once an hour.
