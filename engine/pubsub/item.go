@@ -112,12 +112,15 @@ func (n *Node) store(tx *store.Tx, owner string, it *Item, most int, t *tally) e
 }
 
 // drop removes the item of that number. Node and tally are only counted, not
-// stored, and n.last may name it still.
+// stored; which item is the newest then, save finds out.
 func (n *Node) drop(tx *store.Tx, owner string, number uint64, t *tally) error {
 	key := itemKey(n.Name, number)
 	it, err := parseItem(items.Get(tx, owner, key))
 	if err != nil {
 		return err
+	}
+	if number == n.last {
+		n.last = 0
 	}
 	n.count = less(n.count, 1)
 	n.bytes = less(n.bytes, it.size())
@@ -142,9 +145,6 @@ func (n *Node) trim(tx *store.Tx, owner string, most int, t *tally) error {
 			return err
 		}
 	}
-	if n.count == 0 {
-		n.last = 0
-	}
 	return nil
 }
 
@@ -162,32 +162,33 @@ func (n *Node) oldest(tx *store.Tx, owner string, many int) (list []uint64) {
 	return list
 }
 
-// retract removes an item and reports false if there is none.
+// retract removes an item, as drop does, and reports false if there is none.
 func (n *Node) retract(tx *store.Tx, owner, id string, t *tally) (ok bool, err error) {
 	number, ok := n.number(tx, owner, id)
 	if !ok {
 		return false, nil
 	}
-	if err := n.drop(tx, owner, number, t); err != nil {
-		return false, err
-	}
-	if number == n.last {
-		n.last = 0
+	return true, n.drop(tx, owner, number, t)
+}
+
+// save stores the node and owner's tally after items have come and gone.
+func (n *Node) save(tx *store.Tx, owner string, t *tally) error {
+	if n.last == 0 && n.count > 0 {
 		if left := n.oldest(tx, owner, int(n.count)); len(left) > 0 {
 			n.last = slices.Max(left)
 		}
-	}
-	return true, nil
-}
-
-// clear removes all items, and stores what is left of the node and the tally.
-func (n *Node) clear(tx *store.Tx, owner string) error {
-	t := readTally(tx, owner)
-	if err := n.trim(tx, owner, 0, &t); err != nil {
-		return err
 	}
 	if err := n.put(tx, owner); err != nil {
 		return err
 	}
 	return t.put(tx, owner)
+}
+
+// clear removes all items.
+func (n *Node) clear(tx *store.Tx, owner string) error {
+	t := readTally(tx, owner)
+	if err := n.trim(tx, owner, 0, &t); err != nil {
+		return err
+	}
+	return n.save(tx, owner, &t)
 }

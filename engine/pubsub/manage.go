@@ -1,6 +1,8 @@
 package pubsub
 
 import (
+	"time"
+
 	"meerkat/engine/feature"
 	"meerkat/engine/form"
 	"meerkat/engine/stanza"
@@ -20,32 +22,43 @@ func (h *Host) createNode(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) {
 		refuse(c, q, err)
 		return
 	}
-	named, now := r.node != "", c.Now()
-	if !named {
-		r.node = randomID()
-	}
-	may := h.Personal && r.who.BareString() == r.owner || !h.Personal && h.MayCreate(c.Env, r.who)
-	if !may {
+	if !h.mayCreate(c.Env, &r) {
 		refuse(c, q, errForbidden)
 		return
 	}
-	h.update(c, q, func(tx *store.Tx) (res result, err error) {
-		n, err := Find(tx, r.owner, r.node)
-		if err == nil && n != nil {
-			err = errExists
-		}
-		cfg := ch.apply(h.config(r.node), r.lim.Items)
-		if err == nil {
-			err = h.serves(&cfg)
-		}
-		if err == nil {
-			_, err = h.create(tx, r.lim, r.owner, r.node, cfg, r.who, now)
-		}
-		if !named {
-			res.answer = pubsub(Space, func(b *xml.Builder) { b.Start("create", "").Attr("node", r.node).End() })
-		}
-		return res, err
+	now := c.Now()
+	var answer func(b *xml.Builder)
+	if r.node == "" {
+		r.node = randomID()
+		answer = pubsub(Space, func(b *xml.Builder) { b.Start("create", "").Attr("node", r.node).End() })
+	}
+	h.update(c, q, func(tx *store.Tx) (result, error) {
+		return result{answer: answer}, h.createWith(tx, &r, &ch, now)
 	})
+}
+
+func (h *Host) mayCreate(e *feature.Env, r *request) bool {
+	if h.Personal {
+		return r.who.BareString() == r.owner
+	}
+	return h.MayCreate(e, r.who)
+}
+
+// createWith makes the node that r names, set up as the form says.
+func (h *Host) createWith(tx *store.Tx, r *request, ch *change, now time.Time) error {
+	n, err := Find(tx, r.owner, r.node)
+	if err != nil {
+		return err
+	}
+	if n != nil {
+		return errExists
+	}
+	cfg := ch.apply(h.config(r.node), r.lim.Items)
+	if err := h.serves(&cfg); err != nil {
+		return err
+	}
+	_, err = h.create(tx, r.lim, r.owner, r.node, cfg, r.who, now)
+	return err
 }
 
 // readConfig reads a form that sets a node up.
@@ -134,14 +147,11 @@ func (h *Host) setConfig(tx *store.Tx, r *request, ch *change) (res result, err 
 	if err := n.trim(tx, r.owner, most, &t); err != nil {
 		return res, err
 	}
-	if err := t.put(tx, r.owner); err != nil {
+	if err := n.save(tx, r.owner, &t); err != nil {
 		return res, err
 	}
 	if n.NotifyConfig {
 		res.events = []*Event{{host: h, owner: r.owner, node: n, set: true}}
-	}
-	if err := n.put(tx, r.owner); err != nil {
-		return res, err
 	}
 	return res, h.changed(tx, r, Change{Node: n.Name, Set: true}, &res)
 }

@@ -64,33 +64,41 @@ func readOptions(p xml.Elem) (ch change, err error) {
 
 func (h *Host) publishItems(tx *store.Tx, r *request, list []Item, options *change, now time.Time) (res result, err error) {
 	n, err := h.forPublishing(tx, r, options, now)
+	if err == nil {
+		err = n.accepts(list)
+	}
+	if err == nil {
+		err = h.name(tx, r, n, list)
+	}
+	if err == nil {
+		err = n.keep(tx, r.lim, r.owner, list)
+	}
 	if err != nil {
-		return res, err
-	}
-	if err := n.accepts(list); err != nil {
-		return res, err
-	}
-	a := h.affiliation(tx, r.owner, n, r.who)
-	trusted := a == Owner || a == Publisher
-	for i := range list {
-		if list[i].ID == "" {
-			list[i].ID = randomID()
-		} else if !trusted && !n.publishedBy(tx, r.owner, list[i].ID, r.who) { // nobody else's item is replaced
-			return res, errForbidden
-		}
-	}
-	if err := n.keep(tx, r.lim, r.owner, list); err != nil {
 		return res, err
 	}
 	res.answer = pubsub(Space, func(b *xml.Builder) {
 		b.Start("publish", "").Attr("node", n.Name)
 		for i := range list {
-			b.Start("item", "").OptAttr("id", list[i].ID).End()
+			b.Start("item", "").Attr("id", list[i].ID).End()
 		}
 		b.End()
 	})
 	res.events = []*Event{{host: h, owner: r.owner, node: n, items: list}}
 	return res, h.changed(tx, r, Change{Node: n.Name, Published: list}, &res)
+}
+
+// name gives items without a name one, and lets those who publish because
+// everybody may replace nobody else's.
+func (h *Host) name(tx *store.Tx, r *request, n *Node, list []Item) error {
+	a := h.affiliation(tx, r.owner, n, r.who)
+	for i := range list {
+		if list[i].ID == "" {
+			list[i].ID = randomID()
+		} else if a != Owner && a != Publisher && !n.publishedBy(tx, r.owner, list[i].ID, r.who) {
+			return errForbidden
+		}
+	}
+	return nil
 }
 
 // forPublishing returns the node that r may publish at, made if need be.
@@ -157,37 +165,38 @@ func (h *Host) retract(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) {
 
 func (h *Host) retractItems(tx *store.Tx, r *request, ids []string, notify bool) (res result, err error) {
 	n, err := must(tx, r.owner, r.node)
-	if err != nil {
+	switch {
+	case err != nil:
 		return res, err
-	}
-	if !h.mayPublish(tx, r.owner, n, r.who) {
+	case !h.mayPublish(tx, r.owner, n, r.who):
 		return res, errForbidden
-	}
-	if !n.Persist {
+	case !n.Persist:
 		return res, unsupported("persistent-items")
 	}
-	t := readTally(tx, r.owner)
-	owns := h.affiliation(tx, r.owner, n, r.who) == Owner
-	for _, id := range ids {
-		if !owns && !n.publishedBy(tx, r.owner, id, r.who) {
-			return res, errForbidden
-		}
-		if ok, err := n.retract(tx, r.owner, id, &t); err != nil {
-			return res, err
-		} else if !ok {
-			return res, errNoItem
-		}
-	}
-	if err := n.put(tx, r.owner); err != nil {
-		return res, err
-	}
-	if err := t.put(tx, r.owner); err != nil {
+	if err := h.retractAll(tx, r, n, ids); err != nil {
 		return res, err
 	}
 	if notify || n.NotifyRetract {
 		res.events = []*Event{{host: h, owner: r.owner, node: n, retracted: ids}}
 	}
 	return res, h.changed(tx, r, Change{Node: n.Name, Retracted: ids}, &res)
+}
+
+// retractAll removes items; who is no owner removes its own only.
+func (h *Host) retractAll(tx *store.Tx, r *request, n *Node, ids []string) error {
+	t := readTally(tx, r.owner)
+	owns := h.affiliation(tx, r.owner, n, r.who) == Owner
+	for _, id := range ids {
+		if !owns && !n.publishedBy(tx, r.owner, id, r.who) {
+			return errForbidden
+		}
+		if ok, err := n.retract(tx, r.owner, id, &t); err != nil {
+			return err
+		} else if !ok {
+			return errNoItem
+		}
+	}
+	return n.save(tx, r.owner, &t)
 }
 
 // publishedBy reports whether who has published the item, or there is none.

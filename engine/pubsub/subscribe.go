@@ -35,26 +35,31 @@ func (h *Host) subscribeTo(tx *store.Tx, r *request, who jid.JID) (res result, e
 	if err != nil {
 		return res, err
 	}
-	before := State(subscriptions.of(tx, r.owner, n.Name, who.String()))
-	if before == Pending {
+	state := State(subscriptions.of(tx, r.owner, n.Name, who.String()))
+	switch state {
+	case Pending:
 		return res, errPending
-	}
-	state := before
-	if before == Unsubscribed {
-		state = Subscribed
-		if n.Access == Authorize && h.affiliation(tx, r.owner, n, r.who) == None {
-			state = Pending
+	case Unsubscribed:
+		if state, err = h.subscribeAnew(tx, r, n, who); err != nil {
+			return res, err
 		}
-		if lim := r.lim.Subscribers; lim > 0 && n.subs >= uint64(lim) || subscriptions.many(tx, r.owner, n.Name, who.BareString()) >= maxResources {
-			return res, limitError(fullSubscribers)
-		}
-		err = n.setState(tx, r.owner, who.String(), state)
-	}
-	res.answer = pubsub(Space, func(b *xml.Builder) { buildSubscription(b, n.Name, who.String(), state) })
-	if before == Unsubscribed {
 		res.after = append(res.after, func(e *feature.Env) { h.subscribedNow(e, r.owner, n, who, state) })
 	}
-	return res, err
+	res.answer = pubsub(Space, func(b *xml.Builder) { buildSubscription(b, n.Name, who.String(), state) })
+	return res, nil
+}
+
+// subscribeAnew makes a subscription, which may have to be approved.
+func (h *Host) subscribeAnew(tx *store.Tx, r *request, n *Node, who jid.JID) (State, error) {
+	lim := r.lim.Subscribers
+	if lim > 0 && n.subs >= uint64(lim) || subscriptions.many(tx, r.owner, n.Name, who.BareString()) >= maxResources {
+		return Unsubscribed, limitError(fullSubscribers)
+	}
+	state := Subscribed
+	if n.Access == Authorize && h.affiliation(tx, r.owner, n, r.who) == None {
+		state = Pending
+	}
+	return state, n.setState(tx, r.owner, who.String(), state)
 }
 
 // maxResources is how many subscriptions to one node an account may have, for

@@ -87,10 +87,7 @@ func (n *Node) keep(tx *store.Tx, lim Limits, owner string, list []Item) error {
 	if lim.Bytes > 0 && t.bytes > uint64(lim.Bytes) {
 		return limitError(fullBytes)
 	}
-	if err := n.put(tx, owner); err != nil {
-		return err
-	}
-	return t.put(tx, owner)
+	return n.save(tx, owner, &t)
 }
 
 // check holds one item against what may be kept.
@@ -143,10 +140,7 @@ func (h *Host) Retract(tx *store.Tx, owner, node, id string) (*Event, error) {
 	if err != nil || !ok {
 		return nil, err
 	}
-	if err := n.put(tx, owner); err != nil {
-		return nil, err
-	}
-	if err := t.put(tx, owner); err != nil {
+	if err := n.save(tx, owner, &t); err != nil {
 		return nil, err
 	}
 	return &Event{host: h, owner: owner, node: n, retracted: []string{id}}, nil
