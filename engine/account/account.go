@@ -49,7 +49,8 @@ type Session struct {
 	Sink    Sink
 	// Lang is the xml:lang of the client's stream, "" if it gave none.
 	Lang string
-	// ID is unlike that of any other session since the store was made.
+	// ID is unlike that of any other session since the store was made. The bit
+	// Thawed says that it was resumed after a restart.
 	ID uint64
 
 	// Presence is the last available presence as it was broadcast, to nobody
@@ -126,3 +127,7 @@ func (a *Account) Present() bool {
 	}
 	return false
 }
+
+// Thawed is a bit of Session.ID: the session goes on with what one of before a
+// restart has sent.
+const Thawed uint64 = 1 << 23

@@ -13,8 +13,8 @@ import (
 )
 
 // namer makes session ids: start time of the process in seconds (32 bits), loop
-// (8), count from anywhere (24), so that no account has one twice in the life of
-// a store, however soon a process follows another.
+// (8), account.Thawed (1), count from anywhere (23), so that no account has one
+// twice in the life of a store, however soon a process follows another.
 type namer struct{ next uint64 }
 
 func newNamer(loop int) namer {
@@ -24,7 +24,9 @@ func newNamer(loop int) namer {
 }
 
 func (n *namer) id() uint64 {
-	n.next++
+	if n.next++; n.next&account.Thawed != 0 {
+		n.next += account.Thawed // goes on in the bits before
+	}
 	return n.next
 }
 

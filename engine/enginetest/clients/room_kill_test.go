@@ -76,7 +76,7 @@ func TestRoomsSurviveKills(t *testing.T) {
 			t.Errorf("%s got %d messages, want %d", m.User, len(got), members*messages)
 		}
 	}
-	got := archived(t, s, room)
+	got := archived(t, s, "owner", room)
 	if err := ascending(got); err != nil || len(got) != members*messages {
 		t.Errorf("the archive has %d messages, want %d: %v", len(got), members*messages, err)
 	}
@@ -96,9 +96,9 @@ func ascending(got []string) error {
 	return nil
 }
 
-// archived returns the bodies of all messages in a room's archive.
-func archived(t *testing.T, s *server, room string) (all []string) {
-	c := login(t, s, "owner")
+// archived returns the bodies of all messages in an archive, that user may read.
+func archived(t *testing.T, s *server, user, room string) (all []string) {
+	c := login(t, s, user)
 	after := ""
 	for {
 		c.send("<iq type='set' id='q' to='%s'><query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><max>100</max>%s</set></query></iq>", room, after)

@@ -3,6 +3,7 @@ package mam
 import (
 	"time"
 
+	"meerkat/engine/account"
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
 	"meerkat/engine/stanza"
@@ -26,7 +27,7 @@ func (w *work) known(c *feature.Ctx, s *stanza.Stanza, peer jid.JID) bool {
 		session = c.Session.ID
 	}
 	start := w.f.started
-	if session == 0 || session>>32 >= w.f.born || c.Now().Sub(start) > resumable || len(s.ID) == 0 {
+	if session == 0 || session>>32 >= w.f.born && session&account.Thawed == 0 || c.Now().Sub(start) > resumable || len(s.ID) == 0 {
 		return false
 	}
 	seq := uint64(0)

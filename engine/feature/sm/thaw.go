@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 
+	"meerkat/engine/account"
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
 	"meerkat/engine/stanza"
@@ -76,6 +77,7 @@ func (f *Feature) rebuild(r *feature.Resumption, z *frozen, h uint32) (*keeper, 
 		return nil, cond
 	}
 	z.apply(s)
+	s.ID |= account.Thawed
 	s.Lasting, s.Received, s.Done = true, z.h, z.done
 	k.sess, k.state = s, 0
 	k.acked = uint64(h)
