@@ -20,6 +20,7 @@ func TestDevices(t *testing.T) {
 	for library, command := range map[string][]string{
 		// Debian's own Python: another one does not find Debian's packages.
 		"slixmpp": {"/usr/bin/python3", "testdata/slixmpp/devices.py"},
+		"aioxmpp": {"/usr/bin/python3", "testdata/aioxmpp/devices.py"},
 		"stanza":  {"node", "--dns-result-order=ipv4first", "devices.mjs"},
 	} {
 		t.Run(library, func(t *testing.T) {
