@@ -69,6 +69,9 @@ func (r *room) setCard(c *feature.Ctx, s *stanza.Stanza) {
 		refuse(c, s, stanza.ResourceConstraint)
 		return
 	}
+	if !r.f.roomInPace(c, s, ofChanges, 1) {
+		return
+	}
 	if !e.First().OK() {
 		card = nil // §3.2: an empty one is none
 	}

@@ -9,8 +9,9 @@ import (
 // directory knows the rooms that are not in the store, of all loops. It is
 // asked when rooms are made, configured and listed, not when somebody speaks.
 type directory struct {
-	mu sync.Mutex
-	m  map[string]listing // guarded by mu
+	mu   sync.Mutex
+	m    map[string]listing // guarded by mu
+	made map[string]int     // by creator, guarded by mu
 }
 
 // listing is what is to be known of a room that does not last.
@@ -23,15 +24,29 @@ func (d *directory) put(room string, l listing) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.m == nil {
-		d.m = make(map[string]listing)
+		d.m, d.made = make(map[string]listing), make(map[string]int)
 	}
+	d.drop(room)
 	d.m[room] = l
+	d.made[l.creator]++
 }
 
 func (d *directory) remove(room string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.drop(room)
+}
+
+// drop is remove with mu held.
+func (d *directory) drop(room string) {
+	l, ok := d.m[room]
+	if !ok {
+		return
+	}
 	delete(d.m, room)
+	if d.made[l.creator]--; d.made[l.creator] == 0 {
+		delete(d.made, l.creator)
+	}
 }
 
 // update changes the name of a room and whether it is listed, if it is known.
@@ -45,15 +60,10 @@ func (d *directory) update(room, name string, public bool) {
 }
 
 // madeBy counts the rooms that somebody has made.
-func (d *directory) madeBy(bare string) (n int) {
+func (d *directory) madeBy(bare string) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, l := range d.m {
-		if l.creator == bare {
-			n++
-		}
-	}
-	return n
+	return d.made[bare]
 }
 
 // add appends the rooms of a host that may be listed, and sorts the list.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Rule 21: what a room remembers of an occupant, and shows to all who enter, is
@@ -86,9 +87,28 @@ func TestRequestsOfModeratorsArePacedByTheRoom(t *testing.T) {
 	if got := ask(strings.Repeat(toggle, 6)); !strings.Contains(got, "<resource-constraint") || strings.Contains(got, "visitor") {
 		t.Errorf("twelve changes at once: %s", got)
 	}
-	w.wait(11e9)
+	w.wait(11 * time.Second)
 	if got := ask(toggle); !strings.Contains(got, "type='result'") {
 		t.Errorf("two changes: %s", got)
+	}
+}
+
+// So do the settings of a room, and its card.
+func TestSettingsArePacedByTheRoom(t *testing.T) {
+	w := newWorld(t)
+	romeo := w.login("romeo@test/x")
+	romeo.join("romeo")
+	romeo.configure("")
+	romeo.take()
+	w.wait(11 * time.Second)
+	w.cfg.Rooms.Changes = 1
+	for i := range 6 {
+		romeo.configure("<field var='muc#roomconfig_roomname'><value>" + fmt.Sprint(i) + "</value></field>")
+		romeo.send("<iq type='set' id='v' to='r@conference.test'><vCard xmlns='vcard-temp'><FN>" + fmt.Sprint(i) + "</FN></vCard></iq>")
+		w.settle()
+	}
+	if n := refusals(romeo); n != 2 {
+		t.Errorf("%d of 12 changes are refused, want 2", n)
 	}
 }
 

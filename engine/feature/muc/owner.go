@@ -78,6 +78,9 @@ func (r *room) submit(c *feature.Ctx, s *stanza.Stanza, f form.Form) {
 		refuse(c, s, cond)
 		return
 	}
+	if !r.locked && !r.f.roomInPace(c, s, ofChanges, 1) {
+		return
+	}
 	set.History = min(set.History, c.Config.Rooms.History)
 	req, actor := c.Later(s), r.nickOf(s.From)
 	r.exclusive(func() { r.configure(req, set, people, actor) })
