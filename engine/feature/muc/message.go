@@ -215,6 +215,6 @@ func (r *room) bounced(s *stanza.Stanza) {
 	cond := s.Elem.Child("error", stanza.Client).First()
 	if lost[string(cond.Local())] {
 		ghosts.Add(r.env.Shard(), 1)
-		r.leave(st, &item{codes: []int{307, 333}})
+		r.leave(st, &item{codes: []int{333}})
 	}
 }

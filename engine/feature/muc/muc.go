@@ -154,9 +154,14 @@ func (f *service) handlePresence(c *feature.Ctx, s *stanza.Stanza, r *room) {
 	switch s.Type {
 	case stanza.Available:
 		f.arrive(c, s, r)
-	case stanza.Unavailable, stanza.Error:
+	case stanza.Unavailable:
 		if r != nil {
 			r.depart(s)
+			r.rest()
+		}
+	case stanza.Error:
+		if r != nil {
+			r.broken(s)
 			r.rest()
 		}
 	}

@@ -236,7 +236,7 @@ func (f *service) back(e *feature.Env, address, full jid.JID, heard uint64) {
 	delete(r.absent, st)
 	st.away = false
 	if a.over {
-		r.leave(st, &item{codes: []int{307, 333}})
+		r.leave(st, &item{codes: []int{333}})
 		return
 	}
 	returned.Add(e.Shard(), 1)
@@ -264,8 +264,16 @@ func (r *room) replaced(s *stanza.Stanza) {
 	}
 }
 
+// broken takes out a session that answers the presence of others with an error
+// (§11.1).
+func (r *room) broken(s *stanza.Stanza) {
+	if st := r.seat(s.From); st != nil {
+		r.ghost(st)
+	}
+}
+
 // ghost takes out a session that is no more, without a word to itself.
 func (r *room) ghost(st *seat) {
 	ghosts.Add(r.env.Shard(), 1)
-	r.leave(st, &item{codes: []int{307, 333}})
+	r.leave(st, &item{codes: []int{333}})
 }
