@@ -94,10 +94,7 @@ func (h *Host) affiliate(tx *store.Tx, r *request, n *Node, p person) error {
 		return errConfig
 	}
 	if Affiliation(p.v) == Outcast {
-		for _, who := range subscriptions.list(tx, r.owner, n.Name) {
-			if bareOf(who) != p.who.BareString() {
-				continue
-			}
+		for _, who := range subscriptions.resources(tx, r.owner, n.Name, p.who.BareString()) {
 			if err := n.setState(tx, r.owner, who, Unsubscribed); err != nil {
 				return err
 			}

@@ -134,6 +134,15 @@ func Forget(tx *store.Tx, account string) error {
 	return nil
 }
 
+// resources returns what a bare address, and which of its resources, are to a node.
+func (r relation) resources(tx *store.Tx, owner, node, bare string) (all []string) {
+	_ = eachBelow(r.byWho, tx, bare, owner+"\x00"+node, func(who string, _ []byte) error {
+		all = append(all, who)
+		return nil
+	})
+	return all
+}
+
 // clear ends all there is to a node.
 func (r relation) clear(tx *store.Tx, owner, node string) error {
 	for _, who := range r.list(tx, owner, node) {
