@@ -21,6 +21,7 @@ func TestDevices(t *testing.T) {
 		// Debian's own Python: another one does not find Debian's packages.
 		"slixmpp": {"/usr/bin/python3", "testdata/slixmpp/devices.py"},
 		"aioxmpp": {"/usr/bin/python3", "testdata/aioxmpp/devices.py"},
+		"xmppjs":  {"node", "--dns-result-order=ipv4first", "devices.mjs"},
 		"stanza":  {"node", "--dns-result-order=ipv4first", "devices.mjs"},
 	} {
 		t.Run(library, func(t *testing.T) {
@@ -30,8 +31,12 @@ func TestDevices(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			_, direct, err := net.SplitHostPort(s.direct)
+			if err != nil {
+				t.Fatal(err)
+			}
 			cmd := exec.Command(command[0], command[1:]...)
-			cmd.Args = append(cmd.Args, "127.0.0.1", port, s.certificate(), domain, password, "wss://"+local(s.https)+"/ws")
+			cmd.Args = append(cmd.Args, "127.0.0.1", port, s.certificate(), domain, password, "wss://"+local(s.https)+"/ws", direct)
 			cmd.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+s.certificate())
 			if command[0] == "node" {
 				cmd.Dir = packages(t, library)
