@@ -31,26 +31,32 @@ func (r *room) source() archive.Source {
 	}
 }
 
-// archive has message it of st kept. A row is the message and, at its end, who
-// has said it: what XEP-0313 §6.1.2 shows to who may know that.
+// archive has message it of st kept.
 func (r *room) archive(c *feature.Ctx, it *saying, st *seat) {
 	k := r.keeper()
-	end := bytes.LastIndex(it.b, []byte("</")) // a message has an occupant-id at least
-	row := append(k.row[:0], it.b[:end]...)
-	who := r.jid.String()
-	if st != nil {
-		who = string(r.address(st.occupant))
-		var b xml.Builder
-		b.Reset(row, stanza.Client).Start("x", userSpace).Start("item", "").
-			Attr("affiliation", st.aff.String()).Attr("role", st.role.String()).Attr("jid", st.jid.String())
-		row = b.End().End().Bytes()
-	}
-	row = append(row, it.b[end:]...)
-	k.row = row
+	k.row = r.appendRow(k.row[:0], it.b, st)
 	if r.lasts > 0 {
 		k.mark(r)
 	}
-	k.add(archive.PoolOf(&c.Config.Archive, r.f.hosts[r.jid.Domain()]), r.jid.String(), it, store.Tag(who), row)
+	who := r.jid.String()
+	if st != nil {
+		who = string(r.address(st.occupant))
+	}
+	k.add(archive.PoolOf(&c.Config.Archive, r.f.hosts[r.jid.Domain()]), r.jid.String(), it, store.Tag(who), k.row)
+}
+
+// appendRow appends message b as it is archived: with who has said it at its end,
+// which XEP-0313 §6.1.2 shows to who may know that.
+func (r *room) appendRow(dst, b []byte, st *seat) []byte {
+	end := bytes.LastIndex(b, []byte("</")) // a message has a stanza-id at least
+	dst = append(dst, b[:end]...)
+	if st != nil {
+		var x xml.Builder
+		x.Reset(dst, stanza.Client).Start("x", userSpace).Start("item", "").
+			Attr("affiliation", st.aff.String()).Attr("role", st.role.String()).Attr("jid", st.jid.String())
+		dst = x.End().End().Bytes()
+	}
+	return append(dst, b[end:]...)
 }
 
 // speaker is how a row says who has said it. Messages of occupants have no such
