@@ -3,6 +3,7 @@ package pubsub
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"meerkat/engine/form"
 )
@@ -104,10 +105,10 @@ const prefix = "pubsub#"
 var options = []option{
 	text("title", "Name", func(c *Config) *string { return &c.Title }),
 	text("description", "Description", func(c *Config) *string { return &c.Description }),
-	text("language", "Language", func(c *Config) *string { return &c.Language }),
+	language,
 	text("type", "Namespace of the payload", func(c *Config) *string { return &c.Type }),
 	list("access_model", "Who may read", accessNames, func(c *Config) *uint8 { return (*uint8)(&c.Access) }),
-	{form.Def{Var: prefix + "roster_groups_allowed", Type: form.TextMulti, Label: "Roster groups that may read"},
+	{form.Def{Var: prefix + "roster_groups_allowed", Type: form.ListMulti, Label: "Roster groups that may read", Open: true},
 		func(c *Config) []string { return c.Groups }, setGroups, func(to, from *Config) { to.Groups = from.Groups }},
 	list("publish_model", "Who may publish", publishNames, func(c *Config) *uint8 { return (*uint8)(&c.Publish) }),
 	boolean("persist_items", "Items are kept", func(c *Config) *bool { return &c.Persist }),
@@ -129,6 +130,21 @@ var options = []option{
 	{form.Def{Var: prefix + "node_type", Type: form.ListSingle, Label: "Kind of the node", Options: choices([]string{leaf})},
 		func(*Config) []string { return []string{leaf} }, isLeaf, func(to, from *Config) {}},
 }
+
+// language is a list by the registry of forms, to which some libraries hold a
+// server, but an open one.
+var language = option{form.Def{Var: prefix + "language", Type: form.ListSingle, Label: "Language", Open: true,
+	Options: choices(strings.Fields("ar cs da de el en es fa fi fr he hi hu id it ja ko nl no pl pt ro ru sv th tr uk vi zh"))},
+	func(c *Config) []string {
+		if c.Language == "" {
+			return nil
+		}
+		return []string{c.Language}
+	},
+	func(c *Config, f form.Field) bool {
+		c.Language, _ = f.Value()
+		return len(c.Language) <= maxText
+	}, func(to, from *Config) { to.Language = from.Language }}
 
 // maxText is the longest title, description or group, in bytes; maxGroups how
 // many groups a node may name.
@@ -233,9 +249,16 @@ func setMaxPayload(c *Config, f form.Field) bool {
 	return err == nil
 }
 
-// appendForm writes the form with all fields as they are.
+// appendForm writes the form with all fields as they are. What is set is among
+// the options also where a list is open.
 func (c *Config) appendForm(w *form.Writer) {
 	for i := range options {
-		w.Field(options[i].Def, options[i].get(c)...)
+		d, values := options[i].Def, options[i].get(c)
+		for _, v := range values {
+			if d.Open && !slices.ContainsFunc(d.Options, func(o form.Option) bool { return o.Value == v }) {
+				d.Options = append(slices.Clip(d.Options), form.Option{Value: v})
+			}
+		}
+		w.Field(d, values...)
 	}
 }

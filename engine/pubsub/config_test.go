@@ -33,10 +33,8 @@ func TestFormComesBack(t *testing.T) {
 	if got := ch.apply(ServiceConfig, 1000); !got.equal(&PersonalConfig) || ch.unknown {
 		t.Errorf("the form makes %+v, want %+v", got, PersonalConfig)
 	}
-	if len(ch.fields) != len(options)-1 { // roster_groups_allowed has no value
-		if len(ch.fields) != len(options) {
-			t.Errorf("%d fields came back of %d", len(ch.fields), len(options))
-		}
+	if len(ch.fields) != len(options) {
+		t.Errorf("%d fields came back of %d", len(ch.fields), len(options))
 	}
 }
 
@@ -53,7 +51,7 @@ func TestValuesOfFields(t *testing.T) {
 		{"send_last_published_item", "never", "never"}, {"send_last_published_item", "on_sub", "on_sub"}, {"send_last_published_item", "always", ""},
 		{"notification_type", "normal", "normal"}, {"notification_type", "headline", "headline"}, {"notification_type", "chat", ""},
 		{"node_type", "leaf", "leaf"}, {"node_type", "collection", ""},
-		{"title", "A & B", "A & B"}, {"roster_groups_allowed", "g", "g"},
+		{"title", "A & B", "A & B"}, {"language", "de", "de"}, {"language", "gsw", "gsw"}, {"roster_groups_allowed", "g", "g"},
 	} {
 		name := prefix + c.field
 		ch, err := readChange(parseForm(t, "<field var='"+name+"'><value>"+escape(c.value)+"</value></field>"))
