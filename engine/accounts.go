@@ -74,7 +74,7 @@ func (a *Accounts) Remove(address string) error {
 		return auth.ErrNoAccount
 	}
 	if a.server == nil {
-		return a.update(func(tx *store.Tx) error { return a.store.RemoveOwner(tx, j.String()) })
+		return a.update(func(tx *store.Tx) error { return a.removeUnserved(tx, j) })
 	}
 	done := make(chan error, 1)
 	a.onLoop(j, func(r *route.Router) { r.Remove(j, func(err error) { done <- err }) })

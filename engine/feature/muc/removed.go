@@ -12,7 +12,7 @@ import (
 // next owns nothing, and is nobody's member. Who is banned stays banned.
 func (f *service) removed(c *feature.Ctx) func() {
 	e, user := c.Env, c.Owner.Clone()
-	e.Update(func(tx *store.Tx) error { return forgetUser(tx, user.String()) }, func(err error) {
+	e.Update(func(tx *store.Tx) error { return Forget(tx, user.String()) }, func(err error) {
 		if err != nil {
 			e.Log.Error("a removed account is still known to rooms", "account", user.String(), "err", err)
 		}
@@ -24,8 +24,8 @@ func (f *service) removed(c *feature.Ctx) func() {
 	}
 }
 
-// forgetUser takes a user out of all stored rooms.
-func forgetUser(tx *store.Tx, bare string) (err error) {
+// Forget takes a user, a bare JID, out of all stored rooms.
+func Forget(tx *store.Tx, bare string) (err error) {
 	var names []string
 	_ = knownIn.Each(tx, bare, func(room string, _ []byte) error { names = append(names, room); return nil })
 	for _, room := range names {
