@@ -280,12 +280,28 @@ func (w *world) crowd(n int) (first *client, all []*client) {
 	return all[0], all
 }
 
-// An occupant costs little memory while nothing happens.
+// An occupant costs little memory while nothing happens. What other tests have
+// left may come and go meanwhile, so one good measurement of several is enough.
 func TestMemoryOfOccupants(t *testing.T) {
-	const warm, n, rounds = 200, 400, 3 // the first ones fill pools
+	if raceEnabled {
+		t.Skip("the race detector's memory is another one")
+	}
+	var got []int64
+	for range 5 {
+		n := bytesAnOccupant(t)
+		if got = append(got, n); n > 50 && n <= 200 {
+			t.Logf("%d bytes an occupant", n)
+			return
+		}
+	}
+	t.Errorf("%d bytes an occupant, want at most 200", got)
+}
+
+func bytesAnOccupant(t *testing.T) int64 {
+	const warm, n = 200, 800 // the first ones fill pools
 	w := newWorld(t)
 	var clients []*client
-	for i := range warm + rounds*n {
+	for i := range warm + n {
 		c := w.login(fmt.Sprintf("user%d@test/x", i))
 		c.quiet = true
 		clients = append(clients, c)
@@ -297,19 +313,13 @@ func TestMemoryOfOccupants(t *testing.T) {
 	for i, c := range clients[1:warm] {
 		c.join(fmt.Sprintf("w%d", i))
 	}
-	got := int64(1 << 62)
-	for round := range rounds { // something else may grow in one of them
-		before := heap()
-		for i, c := range clients[warm+round*n:][:n] {
-			c.join(fmt.Sprintf("n%d.%d", round, i))
-		}
-		got = min(got, (int64(heap())-int64(before))/n)
+	before := heap()
+	for i, c := range clients[warm:] {
+		c.join(fmt.Sprintf("n%d", i))
 	}
-	t.Logf("%d bytes an occupant", got)
-	if got > 200 && !raceEnabled { // its allocator is another one
-		t.Errorf("%d bytes an occupant, want at most 200", got)
-	}
+	after := heap()
 	runtime.KeepAlive(clients)
+	return (int64(after) - int64(before)) / n
 }
 
 // A room that lasts is in memory only while somebody is in it.
