@@ -2,8 +2,8 @@
 // directory of its own, stopped and killed, and talked to over TCP and TLS.
 //
 // The tests behind the tag "interop" talk to it with clients that nobody here
-// wrote: slixmpp (python3-slixmpp), @xmpp/client (npm), mellium.im/xmpp (Go),
-// go-sendxmpp, and the chat page in Chromium. `.ci/run` installs them and runs
+// wrote: slixmpp and aioxmpp (Debian), @xmpp/client and stanza (npm), mellium.im/xmpp
+// (Go), go-sendxmpp, and the chat page in Chromium. `.ci/run` installs them and runs
 //
 //	go test -tags interop ./engine/enginetest/clients
 //

@@ -66,10 +66,10 @@ func (f *Feature) put(owner string, p *photo) (func(tx *store.Tx) error, func(e 
 		changed, events = false, nil
 		old := load(tx, owner)
 		switch {
-		case p.data == nil && old == nil, p.data != nil && old != nil && old.id == name(p.data):
+		case p.data == nil && old == nil, p.data != nil && old != nil && string(old.id()) == name(p.data):
 			return nil
 		case p.data == nil:
-			events, err = f.retract(tx, owner, old.id, p)
+			events, err = f.retract(tx, owner, string(old.id()), p)
 		default:
 			events, err = f.publish(tx, owner, p)
 		}
@@ -154,7 +154,7 @@ func (f *Feature) Append(e *feature.Env, tx *store.Tx, owner string, who jid.JID
 		return false
 	}
 	var doc xml.Doc
-	it, _ := data.Item(tx, owner, p.id)
+	it, _ := data.Item(tx, owner, string(p.id()))
 	d, err := doc.Parse(it.Payload, dataSpace)
 	if err != nil {
 		return false

@@ -62,7 +62,7 @@ func current(tx *store.Tx, owner string) (*picture, error) {
 	if b, ok := content(it.Payload); !ok || name(b) != id {
 		return nil, nil
 	}
-	return &picture{id: id, open: meta.Access == pubsub.Open && data.Access == pubsub.Open, tail: element(id)}, nil
+	return newPicture(id, meta.Access == pubsub.Open && data.Access == pubsub.Open), nil
 }
 
 func nodes(tx *store.Tx, owner string) (meta, data *pubsub.Node, err error) {

@@ -23,9 +23,17 @@ var pictures = store.NewDoc("avatar")
 // picture is that in memory.
 type picture struct {
 	open bool
-	id   string
-	tail []byte // the element that goes into presence
+	tail []byte // the element that goes into presence, with the name
 }
+
+// newPicture returns the picture called id.
+func newPicture(id string, open bool) *picture { return &picture{open, element(id)} }
+
+// nameAt is where the name begins in an element.
+const nameAt = len("<x xmlns='" + updateSpace + "'><photo>")
+
+// id returns the name.
+func (p *picture) id() []byte { return p.tail[nameAt : nameAt+2*sha1.Size] }
 
 // load returns the picture of an account, nil if it has none.
 func load(tx *store.Tx, owner string) *picture {
@@ -33,9 +41,7 @@ func load(tx *store.Tx, owner string) *picture {
 	if len(v) != 1+2*sha1.Size {
 		return nil
 	}
-	p := &picture{open: v[0] == 1, id: string(v[1:])}
-	p.tail = element(p.id)
-	return p
+	return newPicture(string(v[1:]), v[0] == 1)
 }
 
 // element is what presence says; "" is that there is no picture (XEP-0153 §4.1).
@@ -53,7 +59,7 @@ func element(id string) []byte {
 func save(tx *store.Tx, owner string, p *picture) (changed bool, err error) {
 	old := load(tx, owner)
 	switch {
-	case p == nil && old == nil, p != nil && old != nil && p.id == old.id && p.open == old.open:
+	case p == nil && old == nil, p != nil && old != nil && bytes.Equal(p.tail, old.tail) && p.open == old.open:
 		return false, nil
 	case p == nil:
 		return true, pictures.Delete(tx, owner)
@@ -62,7 +68,7 @@ func save(tx *store.Tx, owner string, p *picture) (changed bool, err error) {
 	if p.open {
 		v[0] = 1
 	}
-	return true, pictures.Put(tx, owner, append(v, p.id...))
+	return true, pictures.Put(tx, owner, append(v, p.id()...))
 }
 
 // decode returns the bytes that Base64 with any white space means, false if it is

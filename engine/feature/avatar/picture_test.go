@@ -75,8 +75,9 @@ func TestPresenceDoesNotAllocate(t *testing.T) {
 	}
 	f.know(a, nil)
 	try("")
-	f.know(a, &picture{id: "0123", tail: element("0123")})
-	try("<x xmlns='vcard-temp:x:update'><photo>0123</photo></x>")
+	id := name([]byte("a picture"))
+	f.know(a, newPicture(id, true))
+	try("<x xmlns='vcard-temp:x:update'><photo>" + id + "</photo></x>")
 }
 
 // FuzzPicture: what clients publish is read without harm, and what is taken for a

@@ -27,7 +27,7 @@ func (f *Feature) PresenceOut(c *feature.Ctx, s *stanza.Stanza) feature.Verdict 
 		return feature.Continue
 	}
 	p := f.find(c)
-	if p == nil || !all && !p.open || !outdated(s.Elem, p.id) {
+	if p == nil || !all && !p.open || !outdated(s.Elem, p.id()) {
 		return feature.Continue
 	}
 	stamp(s, p.tail)
@@ -61,16 +61,16 @@ func (f *Feature) know(a *account.Account, p *picture) {
 	}
 }
 
-// outdated reports whether presence is to say that id is the picture, "" for none:
+// outdated reports whether presence is to say that id is the picture, nil for none:
 // if its client leaves that to us, or says something else. An empty photo is a
 // client's own business.
-func outdated(presence xml.Elem, id string) bool {
+func outdated(presence xml.Elem, id []byte) bool {
 	photo := presence.Child("x", updateSpace).Child("photo", updateSpace)
 	if !photo.OK() {
-		return id != ""
+		return id != nil
 	}
 	said := bytes.TrimSpace(photo.Text())
-	return len(said) > 0 && string(said) != id
+	return len(said) > 0 && !bytes.Equal(said, id)
 }
 
 // stamp puts our element in the place of the client's.
@@ -120,9 +120,9 @@ func (f *Feature) resend(e *feature.Env, s *account.Session, p *picture) {
 		e.Log.Error("presence of a session does not parse", "session", s.JID.String(), "err", err)
 		return
 	}
-	id, tail := "", element("")
+	id, tail := []byte(nil), element("")
 	if p != nil {
-		id, tail = p.id, p.tail
+		id, tail = p.id(), p.tail
 	}
 	if !s.Has(f.stamped) && !outdated(presence, id) {
 		return

@@ -124,7 +124,13 @@ func (f *feat) set(c *feature.Ctx, q *stanza.Stanza) {
 	}
 	w := writing{feat: f, owner: c.Owner.String(), now: c.Now(), cfg: c.Config}
 	env, req := c.Env, c.Later(q)
-	env.Update(func(tx *store.Tx) error { return w.put(tx, list) }, func(err error) {
+	account := c.Owner
+	env.Update(func(tx *store.Tx) error {
+		if !env.Users.Exists(tx, account) { // removed meanwhile
+			return stanza.ItemNotFound
+		}
+		return w.put(tx, list)
+	}, func(err error) {
 		if err == errFull {
 			full.Add(env.Shard(), 1)
 			err = stanza.ResourceConstraint

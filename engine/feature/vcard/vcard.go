@@ -122,8 +122,11 @@ func (f feat) set(c *feature.Ctx, q *stanza.Stanza) {
 	if taken {
 		v = q.Payload().AppendEdited(nil, stanza.Client, &xml.Edit{Skip: isPhoto})
 	}
-	env, owner, req := c.Env, c.Owner.String(), c.Later(q)
+	env, account, owner, req := c.Env, c.Owner, c.Owner.String(), c.Later(q)
 	env.Update(func(tx *store.Tx) error {
+		if !env.Users.Exists(tx, account) { // removed meanwhile
+			return stanza.ItemNotFound
+		}
 		if err := keep(tx); err != nil {
 			return err
 		}
