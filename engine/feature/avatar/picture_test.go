@@ -100,3 +100,29 @@ func FuzzPicture(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkPresence is the stage alone: for an account without a picture, and for one
+// whose client leaves the hash to the server.
+func BenchmarkPresence(b *testing.B) {
+	var flags account.Flags
+	_, f := New(&flags, pubsub.New(1, pubsub.Host{Personal: true}), nil, 1)
+	s, a := &account.Session{}, &account.Account{}
+	a.Add(s)
+	c := &feature.Ctx{Account: a, Session: s}
+	var doc xml.Doc
+	e, err := doc.Parse([]byte("<presence><show>away</show><priority>1</priority></presence>"), stanza.Client)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, p := range map[string]*picture{"none": nil, "picture": newPicture(name([]byte("a picture")), true)} {
+		b.Run(name, func(b *testing.B) {
+			f.know(a, p)
+			var st stanza.Stanza
+			st.Read(e)
+			for b.Loop() {
+				st.Tail = nil
+				f.PresenceOut(c, &st)
+			}
+		})
+	}
+}
