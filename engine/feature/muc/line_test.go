@@ -127,3 +127,24 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 		t.Error("nothing goes on afterwards")
 	}
 }
+
+// BenchmarkArchivedMessage500 is BenchmarkMessage500 in a room with an archive, 32
+// messages a commit.
+func BenchmarkArchivedMessage500(b *testing.B) {
+	w := newWorld(b)
+	w.cfg.Rooms.Archive = true
+	w.cfg.Rooms.UserMessages, w.cfg.Rooms.Messages, w.cfg.Rooms.UserChanges, w.cfg.Rooms.Changes = 0, 0, 0, 0
+	first, _ := w.crowd(500)
+	first.configure(lasting)
+	w.settle()
+	text := "<message type='groupchat' id='m' to='r@conference.test'><body>" + strings.Repeat("x", 100) + "</body></message>"
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		first.send(text)
+		if n++; n%32 == 0 {
+			w.settle()
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/500, "ns/delivery")
+}
