@@ -19,6 +19,7 @@ const fanTurn = 256
 // that are not all delivered. What comes for a room meanwhile waits behind them.
 type fans struct {
 	waiting []*loop.Packet
+	served  uint64 // since the start
 	wide    int    // of them go to many
 	at      int    // bytes of the first one's X that are dealt with
 	busy    bool   // serveFans runs
@@ -122,6 +123,7 @@ func (r *Router) serveFans() {
 		p.Release()
 		f.waiting[0] = nil
 		f.waiting, f.at = f.waiting[1:], 0
+		f.served++
 	}
 	f.waiting = nil
 }

@@ -53,10 +53,24 @@ func settlePacket(kind uint8, w *settling) *loop.Packet {
 }
 
 func (r *Router) handleSettle(w *settling) {
-	if w.session == nil && len(r.fans.waiting) > 0 { // it takes turns
-		r.env.Loop.Post(func() { r.Run(func() { r.handleSettle(w) }) })
+	if w.session == nil {
+		r.settleBehind(w, r.fans.served+uint64(len(r.fans.waiting)))
 		return
 	}
+	r.tellSettled(w)
+}
+
+// settleBehind is handleSettle once so much of what was fanned has been served,
+// which may take turns.
+func (r *Router) settleBehind(w *settling, served uint64) {
+	if r.fans.served < served {
+		r.env.Loop.Post(func() { r.Run(func() { r.settleBehind(w, served) }) })
+		return
+	}
+	r.tellSettled(w)
+}
+
+func (r *Router) tellSettled(w *settling) {
 	r.env.WhenSettled(func() { r.post(w.home, settlePacket(kindSettled, w)) })
 }
 
