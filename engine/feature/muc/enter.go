@@ -220,17 +220,13 @@ func (r *room) showOthers(c *feature.Ctx, st *seat) {
 	c.Keep(b)
 }
 
-// depart takes unavailable presence, and errors, of who is here (§7.14).
+// depart takes unavailable presence of who is here (§7.14).
 func (r *room) depart(s *stanza.Stanza) {
 	st := r.seat(s.From)
 	if st == nil {
 		return
 	}
-	it := &item{only: st, id: string(s.ID)}
-	if s.Type == stanza.Unavailable {
-		it.status = string(r.content(s.Elem))
-	}
-	r.leave(st, it)
+	r.leave(st, &item{only: st, id: string(s.ID), status: string(r.content(s.Elem))})
 }
 
 // leave takes one session out. Others hear of it if it was the last one of the
