@@ -110,8 +110,14 @@ function form(values) {
 async function logins() {
   step("logins");
   for (const service of [`xmpp://${domain}:${port}`, `xmpps://${domain}:${direct}`]) {
-    const d = await new Device(`${juliet}/login`, service).login();
+    const d = new Device(`${juliet}/login`, service);
+    const tried = [];
+    d.xmpp.on("send", (el) => { if (el.name === "authenticate") tried.push(el.attrs.mechanism); });
+    await d.login();
     await d.xmpp.stop();
+    await d.login(); // with the token that it has got (XEP-0388, XEP-0386, XEP-0484)
+    await d.xmpp.stop();
+    assert.deepEqual(tried, ["SCRAM-SHA-1", "HT-SHA-256-NONE"]);
   }
 }
 
