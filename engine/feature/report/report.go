@@ -21,6 +21,7 @@ const (
 	maxText   = 1 << 10 // bytes of what somebody says
 	maxReason = 128     // bytes of a reason's name
 	maxIDs    = 20      // messages of one report
+	maxID     = 256     // bytes of who has named one, and of its name
 )
 
 // reasons are those that XEP-0377 §4 defines, and any other.
@@ -91,12 +92,16 @@ func read(e xml.Elem, jid string) (r report, ok bool) {
 		case c.Is("text", space) && r.text == "":
 			r.text = string(c.Text())
 		case c.Is("stanza-id", sidSpace) && len(r.ids) < maxIDs:
-			r.ids = append(r.ids, string(c.Attr("by"))+" "+string(c.Attr("id")))
+			r.ids = append(r.ids, cut(string(c.Attr("by")), maxID)+" "+cut(string(c.Attr("id")), maxID))
 		}
 	}
-	r.text = strings.ToValidUTF8(r.text[:min(len(r.text), maxText)], "")
+	r.text = cut(r.text, maxText)
 	return r, r.reason != "" && len(r.reason) <= maxReason
 }
+
+// cut shortens s to at most most bytes of whole letters: the log is no place for all
+// that a client may send.
+func cut(s string, most int) string { return strings.ToValidUTF8(s[:min(len(s), most)], "") }
 
 // take deals with a report, unless there are too many.
 func (f *Feature) take(e *feature.Env, by jid.JID, r *report) {
