@@ -8,8 +8,10 @@ import (
 	"io"
 	"log/slog"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -193,7 +195,7 @@ func statusOf(err error) int {
 		return http.StatusRequestEntityTooLarge
 	case depot.Full(err):
 		return http.StatusInsufficientStorage
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
 		return http.StatusBadRequest
 	}
 	return http.StatusInternalServerError
