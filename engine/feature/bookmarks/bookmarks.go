@@ -196,11 +196,20 @@ func (c *change) set(list []room, keep bool) error {
 	if err != nil {
 		return err
 	}
+	if len(list) > c.limits.Items || keep && len(list)+len(had) > c.limits.Items && c.more(list, had) {
+		return stanza.ResourceConstraint // the oldest would make room, and be lost
+	}
 	wanted := make(map[string]bool, len(list))
 	for i := range list {
-		id := list[i].id
-		before, known := had[id]
-		wanted[id] = true
+		wanted[list[i].id] = true
+	}
+	if !keep {
+		if err := c.drop(had, wanted); err != nil {
+			return err
+		}
+	}
+	for i := range list {
+		before, known := had[list[i].id]
 		if known && (keep || before.same(&list[i])) {
 			continue
 		}
@@ -211,8 +220,14 @@ func (c *change) set(list []room, keep bool) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// drop removes the rooms that are not wanted: before others are published, so that
+// these take the place of none that is.
+func (c *change) drop(had map[string]room, wanted map[string]bool) error {
 	for _, id := range slices.Sorted(maps.Keys(had)) {
-		if keep || wanted[id] {
+		if wanted[id] {
 			continue
 		}
 		ev, err := c.host.Retract(c.tx, c.owner, space, had[id].item)
@@ -222,6 +237,17 @@ func (c *change) set(list []room, keep bool) error {
 		c.rooms, c.events = c.rooms+1, append(c.events, ev)
 	}
 	return nil
+}
+
+// more reports whether both together are more rooms than are kept.
+func (c *change) more(list []room, had map[string]room) bool {
+	n := len(had)
+	for i := range list {
+		if _, known := had[list[i].id]; !known {
+			n++
+		}
+	}
+	return n > c.limits.Items
 }
 
 func (c *change) publish(r *room) error {

@@ -1,8 +1,6 @@
 package bookmarks
 
 import (
-	"slices"
-
 	"meerkat/engine/jid"
 	"meerkat/engine/pubsub"
 	"meerkat/store"
@@ -112,6 +110,7 @@ func parse(v []byte) (list []room, ok bool) {
 	if err != nil || !e.Is("storage", oldSpace) {
 		return nil, false
 	}
+	place := make(map[string]int)
 	for c := e.First(); c.OK(); c = c.Next() {
 		id, ok := conference(c)
 		if !ok {
@@ -119,7 +118,11 @@ func parse(v []byte) (list []room, ok bool) {
 		}
 		r := room{id: id, item: id}
 		r.read(c, oldSpace)
-		list = slices.DeleteFunc(list, func(o room) bool { return o.id == id })
+		if at, twice := place[id]; twice {
+			list[at] = r
+			continue
+		}
+		place[id] = len(list)
 		list = append(list, r)
 	}
 	return list, true
