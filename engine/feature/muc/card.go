@@ -40,11 +40,13 @@ func (r *room) cardIQ(c *feature.Ctx, s *stanza.Stanza) {
 
 func (r *room) tellCard(c *feature.Ctx, s *stanza.Stanza) {
 	b := r.readCard()
-	if b == nil {
-		refuse(c, s, stanza.ItemNotFound)
-		return
-	}
-	c.Result(s, func(x *xml.Builder) { x.Raw(b) })
+	c.Result(s, func(x *xml.Builder) {
+		if b == nil { // XEP-0054 §3.1: an empty one is as good as an error
+			x.Start("vCard", cardSpace).End()
+			return
+		}
+		x.Raw(b)
+	})
 }
 
 // readCard returns the room's card, nil if it has none.
