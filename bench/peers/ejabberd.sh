@@ -36,6 +36,7 @@ seed() {
 		  mod_disco: {}
 		  mod_ping: {}
 		  mod_offline: {}
+		  mod_muc: {host: "conference.localhost", max_users: 20000, default_room_options: {max_users: 20000}}
 	END
 	"$meerkat" bench seed -for portable -data "$work/ejabberd/users.xml" -users "$users" -roster 100
 	chown -R ejabberd "$work/ejabberd"

@@ -21,6 +21,7 @@ seed() {
 		ssl = { certificate = "$work/cert.pem", key = "$work/key.pem" }
 		log = { warn = "$work/prosody/log" }
 		VirtualHost "localhost"
+		Component "conference.localhost" "muc"
 	END
 }
 
