@@ -226,7 +226,11 @@ func (r *room) depart(s *stanza.Stanza) {
 	if st == nil {
 		return
 	}
-	r.leave(st, &item{only: st, id: string(s.ID), status: string(r.content(s.Elem))})
+	it := &item{only: st, id: string(s.ID)}
+	if len(s.Elem.Raw()) <= int(r.env.Config.Rooms.Presence) { // nobody is kept here for saying too much
+		it.status = string(r.content(s.Elem))
+	}
+	r.leave(st, it)
 }
 
 // leave takes one session out. Others hear of it if it was the last one of the

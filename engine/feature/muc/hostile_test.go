@@ -26,6 +26,14 @@ func TestPresenceIsBounded(t *testing.T) {
 	if got := romeo.take(); !strings.Contains(got, "<policy-violation") || strings.Contains(got, "<status>") {
 		t.Errorf("a change to it is answered with %s", got)
 	}
+	juliet := w.login("juliet@test/x")
+	romeo.configure("")
+	juliet.join("juliet")
+	romeo.take()
+	juliet.send("<presence type='unavailable' to='r@conference.test/juliet'>" + long + "</presence>")
+	if got := romeo.take(); !strings.Contains(got, "type='unavailable'") || strings.Contains(got, "<status>") {
+		t.Errorf("when somebody leaves with it the others hear %s", got)
+	}
 }
 
 // Rule 20: invitations, refusals, requests for voice and registrations are paced
