@@ -44,7 +44,7 @@ func TestPictureInDisco(t *testing.T) {
 		w.settle()
 		romeo.take()
 		romeo.send("<iq type='get' id='v' to='r@conference.test'><vCard xmlns='vcard-temp'/></iq>")
-		if got := romeo.take(); !strings.Contains(got, "<item-not-found") {
+		if got := romeo.take(); !strings.Contains(got, "<vCard xmlns='vcard-temp'/>") {
 			t.Errorf("a new room has a card: %s", got)
 		}
 		romeo.send("<iq type='set' id='d' to='r@conference.test'><query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query></iq>")
