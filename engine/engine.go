@@ -258,7 +258,10 @@ func (s *Server) Reload(cfg *config.Config) {
 		s.chat.Reload(cfg)
 	}
 	for _, r := range s.routers {
-		r.Env().Loop.Post(func() { r.Env().Config = cfg })
+		r.Env().Loop.Post(func() {
+			r.Env().Config = cfg
+			r.Env().Changes++
+		})
 	}
 }
 

@@ -91,7 +91,7 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	}
 	push, pusher := push.New(&flags, csi.Inactive, loops)
 	f.push = pusher
-	f.strange = strangers.New(cfg.Domains, loops)
+	f.strange = strangers.New(&flags, cfg.Domains, loops)
 	reporting, reports := report.New(loops)
 	block, blocks := blocking.New(&flags, reports.Read)
 	f.blocking = blocks

@@ -66,6 +66,9 @@ type Session struct {
 	// not want (XEP-0016 §2.2: its active list).
 	Refuses func(s *stanza.Stanza) bool
 
+	// Talk is about whom the session has written to last.
+	Talk Talk
+
 	flags    uint32
 	holds    int32
 	directed []directed

@@ -23,9 +23,10 @@ type Env struct {
 	Users    *auth.Accounts // all accounts there are
 	Log      *slog.Logger
 	Router   Router
-	// Rosters counts the changes of rosters on this loop: who remembers what one
-	// said has to look again after a change.
-	Rosters uint64
+	// Changes counts what changes on this loop of what decides about messages:
+	// rosters, preferences, options. Who remembers what they said has to look again
+	// after a change.
+	Changes uint64
 
 	updates   updates
 	family    *family  // whose done runs

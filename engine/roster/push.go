@@ -15,7 +15,7 @@ const Space = "jabber:iq:roster"
 // Push sends a roster push (RFC 6121 §2.1.6) for ch to every interested session
 // of owner.
 func Push(e *feature.Env, owner string, ch Change) {
-	e.Rosters++
+	e.Changes++
 	a := e.Accounts.Get(owner)
 	if a == nil || !ch.Seen {
 		return

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"hash/maphash"
 	"unsafe"
 
 	"meerkat/engine/account"
@@ -18,6 +19,9 @@ func (r *Router) Handle(s *account.Session, e xml.Elem) string {
 	streamError := r.fromSession(s, e)
 	return streamError
 }
+
+// seed is of the hashes of addresses.
+var seed = maphash.MakeSeed()
 
 func (r *Router) fromSession(s *account.Session, e xml.Elem) string {
 	c := &r.out
@@ -42,6 +46,9 @@ func (r *Router) fromSession(s *account.Session, e xml.Elem) string {
 		return ""
 	}
 	received.Add(r.env.Shard(), int(st.Kind)-1, 1)
+	if st.Kind == stanza.Message {
+		s.Talk.With(maphash.String(seed, st.To.BareString()), r.env.Changes)
+	}
 	if !st.To.IsZero() && st.To.Bare() != c.Owner && run(r.FilterOut, c, st) == feature.Done {
 		return ""
 	}

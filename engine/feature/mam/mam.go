@@ -33,6 +33,7 @@ type Feature struct {
 	born    uint64 // no session of this process has an id from before, see route
 	archive *store.Archive
 	prefs   account.Slot[prefs]
+	unkept  account.Flag // of a Talk: the session's account does not want it in its archive
 	loops   []*work
 	in, out []feature.Stage // what waits for the commit
 }
@@ -41,7 +42,7 @@ type Feature struct {
 func New(flags *account.Flags, cfg *config.Archive, rows *store.Archive, loops int, started time.Time) (feature.Feature, *Feature) {
 	f := &Feature{
 		enabled: cfg.Enabled, started: started, archive: rows, born: uint64(time.Now().Unix()),
-		prefs: account.NewSlot[prefs](flags), loops: make([]*work, loops),
+		prefs: account.NewSlot[prefs](flags), unkept: flags.New("talk unkept"), loops: make([]*work, loops),
 	}
 	d := feature.Feature{
 		Name:         "mam",

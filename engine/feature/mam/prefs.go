@@ -36,7 +36,7 @@ type prefs struct {
 // peer is what the roster said of somebody.
 type peer struct {
 	bare   string
-	at     uint64 // Env.Rosters then
+	at     uint64 // Env.Changes then
 	listed bool
 }
 
@@ -117,7 +117,7 @@ func matches(list []string, peer jid.JID) bool {
 func (p *prefs) inRoster(c *feature.Ctx, who jid.JID) (yes bool) {
 	bare := who.BareString()
 	for i := range p.peers {
-		if k := &p.peers[i]; k.bare == bare && k.at == c.Rosters {
+		if k := &p.peers[i]; k.bare == bare && k.at == c.Changes {
 			return k.listed
 		}
 	}
@@ -125,7 +125,7 @@ func (p *prefs) inRoster(c *feature.Ctx, who jid.JID) (yes bool) {
 		it, found := roster.Load(tx, c.Owner.String()).Find(bare)
 		yes = found && it.State&roster.Listed != 0
 	})
-	p.peers[p.next] = peer{strings.Clone(bare), c.Rosters, yes}
+	p.peers[p.next] = peer{strings.Clone(bare), c.Changes, yes}
 	p.next = (p.next + 1) % uint8(len(p.peers))
 	return yes
 }
@@ -170,6 +170,7 @@ func (f *Feature) setPrefs(c *feature.Ctx, q *stanza.Stanza) {
 			return
 		}
 		f.prefs.Put(&a.Slots, p)
+		env.Changes++
 		req.Result(func(b *xml.Builder) { p.append(b, &feature.Ctx{Env: env}) })
 	})
 }

@@ -23,7 +23,7 @@ func (f *Feature) outbound(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 	}
 	w := f.loops[c.Shard()]
 	tail := s.Tail
-	archive := w.wants(c, s, s.To) && !w.known(c, s, s.To)
+	archive := !c.Session.Talk.Has(f.unkept) && w.wants(c, s, s.To) && !w.known(c, s, s.To)
 	wait := len(c.Account.Sessions) > 1
 	switch {
 	case archive:
@@ -98,7 +98,14 @@ func (w *work) wants(c *feature.Ctx, s *stanza.Stanza, peer jid.JID) bool {
 		return false
 	}
 	if c.Account != nil { // the answer about a peer is remembered: it comes first
-		return w.f.prefsOf(c).want(c, peer) && worthy(s)
+		p := w.f.prefsOf(c)
+		if p.want(c, peer) {
+			return worthy(s)
+		}
+		if c.Session != nil && len(p.always)+len(p.never) == 0 { // which may name resources
+			c.Session.Talk.Set(w.f.unkept)
+		}
+		return false
 	}
 	if !worthy(s) {
 		return false

@@ -14,10 +14,10 @@ import (
 
 // talk is romeo, who has just written to juliet, and his next message to her.
 func talk(t testing.TB) (*Feature, *feature.Ctx, *stanza.Stanza) {
-	f := New([]string{"test"}, 1)
+	f := New(new(account.Flags), []string{"test"}, 1)
 	e := &feature.Env{Loop: loop.NewManual(1, time.Unix(1e9, 0)).At(0), Accounts: account.NewTable()}
 	a := e.Accounts.Open(jid.MustParse("romeo@test"))
-	c := &feature.Ctx{Env: e, Account: a, Owner: a.JID}
+	c := &feature.Ctx{Env: e, Account: a, Owner: a.JID, Session: new(account.Session)}
 	var doc xml.Doc
 	el, err := doc.Parse([]byte("<message to='juliet@test/x' type='chat'><body>hi</body></message>"), stanza.Client)
 	if err != nil {

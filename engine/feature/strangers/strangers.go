@@ -31,6 +31,7 @@ var (
 type Feature struct {
 	hosts map[string]bool // domains of accounts
 	loops []home
+	met   account.Flag // of a Talk: it may go on
 }
 
 // home has whom the accounts of one loop have written to since the hour began. It is
@@ -54,8 +55,8 @@ var seed = maphash.MakeSeed()
 
 // New returns the feature. domains are those of accounts, loops is how many loops
 // there are.
-func New(domains []string, loops int) *Feature {
-	f := &Feature{hosts: make(map[string]bool), loops: make([]home, loops)}
+func New(flags *account.Flags, domains []string, loops int) *Feature {
+	f := &Feature{hosts: make(map[string]bool), loops: make([]home, loops), met: flags.New("talk met")}
 	for _, d := range domains {
 		if h, err := jid.Domain(d); err == nil {
 			f.hosts[h.String()] = true
@@ -68,7 +69,7 @@ func New(domains []string, loops int) *Feature {
 func (f *Feature) FilterOut(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 	switch s.Kind {
 	case stanza.Message:
-		if s.Type == stanza.Error {
+		if s.Type == stanza.Error || c.Session.Talk.Has(f.met) {
 			return feature.Continue
 		}
 	case stanza.Presence:
@@ -79,10 +80,14 @@ func (f *Feature) FilterOut(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 		return feature.Continue
 	}
 	h, to := f.hour(c), hashOf(s)
-	if h.last == to {
-		return feature.Continue
+	verdict := feature.Continue
+	if h.last != to {
+		verdict = f.judge(c, s, h, to)
 	}
-	return f.judge(c, s, h, to)
+	if h.last == to && s.Kind == stanza.Message {
+		c.Session.Talk.Set(f.met)
+	}
+	return verdict
 }
 
 // hashOf tells bare addresses apart.
