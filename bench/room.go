@@ -71,7 +71,7 @@ func (s *rooms) play(fl floorOptions) (err error) {
 	}
 	defer s.srv.close()
 	defer s.flr.close()
-	for _, do := range []func() error{s.weighMany, s.measureOne, s.measureLarge} {
+	for _, do := range []func() error{s.measureOne, s.weighMany, s.measureLarge} {
 		if err := do(); err != nil {
 			return err
 		}
