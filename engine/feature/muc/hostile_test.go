@@ -170,3 +170,23 @@ func TestStrangersDoNotRegisterToSeeAddresses(t *testing.T) {
 		t.Errorf("a member of a room of members: %s", got)
 	}
 }
+
+// Who is banned reaches nobody, not by refusing an invitation either.
+func TestBannedUsersDeclineNothing(t *testing.T) {
+	w := newWorld(t)
+	romeo, tybalt := w.login("romeo@test/x"), w.login("tybalt@test/x")
+	romeo.join("romeo")
+	romeo.configure("")
+	romeo.affiliate("b", "tybalt@test", "outcast")
+	w.settle()
+	romeo.take()
+	tybalt.take()
+	tybalt.send("<message id='m' to='r@conference.test'><x xmlns='http://jabber.org/protocol/muc#user'><decline to='romeo@test'><reason>boo</reason></decline></x></message>")
+	w.settle()
+	if got := tybalt.take(); !strings.Contains(got, "<forbidden") {
+		t.Errorf("tybalt hears %s", got)
+	}
+	if got := romeo.take(); strings.Contains(got, "boo") {
+		t.Errorf("romeo hears %s", got)
+	}
+}

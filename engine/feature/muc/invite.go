@@ -139,12 +139,14 @@ func (r *room) decline(c *feature.Ctx, s *stanza.Stanza, e xml.Elem) {
 	if o := r.named(to.Resource()); o != nil && to.Bare() == r.jid {
 		to = o.bare()
 	}
-	if r.affiliation(to) < member && len(r.of(to.BareString())) == 0 {
-		refuse(c, s, stanza.ItemNotFound)
+	switch {
+	case r.affiliation(s.From) == outcast:
+		refuse(c, s, stanza.Forbidden)
 		return
-	}
-	if !r.f.inPace(c, s, ofMessages) {
+	case !r.f.inPace(c, s, ofMessages):
 		return
+	case r.affiliation(to) < member && len(r.of(to.BareString())) == 0:
+		return // without a word: strangers could find out who is here
 	}
 	var b xml.Builder
 	b.Reset(nil, stanza.Client).Start("message", "").OptAttr("id", string(s.ID)).
