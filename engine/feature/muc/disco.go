@@ -9,6 +9,7 @@ import (
 	"meerkat/engine/command"
 	"meerkat/engine/feature"
 	"meerkat/engine/form"
+	"meerkat/engine/jid"
 	"meerkat/engine/rsm"
 	"meerkat/engine/stanza"
 	"meerkat/store"
@@ -149,11 +150,22 @@ func (r *room) tellInfo(c *feature.Ctx, s *stanza.Stanza) {
 	case node != "":
 		refuse(c, s, stanza.ItemNotFound)
 	default:
-		c.Result(s, r.buildInfo)
+		subject := ""
+		if r.showsSubject(s.From) {
+			subject = r.subj.Text
+		}
+		c.Result(s, func(b *xml.Builder) { r.buildInfo(b, subject) })
 	}
 }
 
-func (r *room) buildInfo(b *xml.Builder) {
+// showsSubject reports whether who may know what they talk about: not who is kept
+// out.
+func (r *room) showsSubject(who jid.JID) bool {
+	a := r.affiliation(who)
+	return a >= member || r.seat(who) != nil || a == none && !r.set.MembersOnly && !r.set.Protected
+}
+
+func (r *room) buildInfo(b *xml.Builder, subject string) {
 	b.Start("query", infoSpace)
 	buildIdentity(b, r.set.Name)
 	buildFeatures(b, roomFeatures)
@@ -166,7 +178,7 @@ func (r *room) buildInfo(b *xml.Builder) {
 	}
 	w := form.Start(b, form.Result, mucSpace+"#roominfo").
 		Value("muc#roominfo_description", r.set.Description).
-		Value("muc#roominfo_subject", r.subj.Text).
+		Value("muc#roominfo_subject", subject).
 		Value("muc#roominfo_subjectmod", form.Bool(r.set.Subject)).
 		Value("muc#roominfo_changesubject", form.Bool(r.set.Subject)).
 		Value("muc#roomconfig_changesubject", form.Bool(r.set.Subject)).

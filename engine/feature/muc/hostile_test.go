@@ -190,3 +190,29 @@ func TestBannedUsersDeclineNothing(t *testing.T) {
 		t.Errorf("romeo hears %s", got)
 	}
 }
+
+// What a closed room talks about is not for who is kept out.
+func TestSubjectOfAClosedRoomIsNotForStrangers(t *testing.T) {
+	w := newWorld(t)
+	romeo, juliet := w.login("romeo@test/x"), w.login("juliet@test/x")
+	romeo.join("romeo")
+	romeo.configure("")
+	romeo.send("<message type='groupchat' to='r@conference.test'><subject>the tomb</subject></message>")
+	ask := func(c *client) string {
+		w.settle()
+		c.take()
+		c.send("<iq type='get' id='i' to='r@conference.test'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>")
+		w.settle()
+		return c.take()
+	}
+	if got := ask(juliet); !strings.Contains(got, "the tomb") {
+		t.Errorf("of an open room a stranger sees %s", got)
+	}
+	romeo.configure("<field var='muc#roomconfig_membersonly'><value>1</value></field>")
+	if got := ask(juliet); strings.Contains(got, "the tomb") || !strings.Contains(got, "muc_membersonly") {
+		t.Errorf("of a closed room a stranger sees %s", got)
+	}
+	if got := ask(romeo); !strings.Contains(got, "the tomb") {
+		t.Errorf("of its room an owner sees %s", got)
+	}
+}
