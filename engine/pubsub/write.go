@@ -72,15 +72,15 @@ func randomID() string {
 
 // keep stores items at n, and n. What is not to be kept is only counted.
 func (n *Node) keep(tx *store.Tx, lim Limits, owner string, list []Item) error {
-	t := readTally(tx, owner)
+	t, most := readTally(tx, owner), lim.most(&n.Config)
 	for i := range list {
 		if err := n.check(&list[i], lim); err != nil {
 			return err
 		}
-		if !n.Persist {
+		if !n.Persist || i < len(list)-most { // it would have to go at once
 			continue
 		}
-		if err := n.store(tx, owner, &list[i], lim.most(&n.Config), &t); err != nil {
+		if err := n.store(tx, owner, &list[i], most, &t); err != nil {
 			return err
 		}
 	}
