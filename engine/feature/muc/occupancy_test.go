@@ -87,7 +87,7 @@ func TestWhatArrivedIsNotReplayed(t *testing.T) {
 		}
 		return err
 	})
-	got := w.back("romeo@test/x", "<message type='groupchat'><body>two</body><stanza-id xmlns='urn:xmpp:sid:0' by='r@conference.test' id='"+id+"'/></message>").take()
+	got := w.back("romeo@test/x", "<message from='r@conference.test/juliet' type='groupchat'><body>two</body><stanza-id xmlns='urn:xmpp:sid:0' by='r@conference.test' id='"+id+"'/></message>").take()
 	if got != "" {
 		t.Errorf("romeo, who is back, hears %s", got)
 	}

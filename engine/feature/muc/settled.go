@@ -100,7 +100,7 @@ func (f *service) lastHeard(a *store.Archive, stored [][]byte) map[string]uint64
 		room, rest, _ := strings.Cut(string(b[i+len(start):]), between)
 		id, _, _ := strings.Cut(rest, "'")
 		seq, ok := a.Parse(room, id)
-		if !ok {
+		if !ok || !isFrom(b, room) { // others may send the ids of a room as well
 			continue
 		}
 		if last == nil {
@@ -109,6 +109,14 @@ func (f *service) lastHeard(a *store.Archive, stored [][]byte) map[string]uint64
 		last[room] = max(last[room], seq)
 	}
 	return last
+}
+
+// isFrom reports whether a stanza that the server has written is from a room or
+// somebody in it.
+func isFrom(b []byte, room string) bool {
+	tag, _, _ := bytes.Cut(b, []byte(">"))
+	from := " from='" + room
+	return bytes.Contains(tag, []byte(from+"/")) || bytes.Contains(tag, []byte(from+"'"))
 }
 
 // replay gives a session that is back what was archived before the restart and
