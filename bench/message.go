@@ -45,12 +45,13 @@ func message(fs *flag.FlagSet) func(*run) error {
 	fs.IntVar(&job.Window, "window", 1, "messages in flight in a pair")
 	fs.IntVar(&job.Body, "body", 100, "bytes of a message's body")
 	fs.BoolVar(&job.Bare, "bare", false, "send to bare JIDs")
+	full := fs.Bool("full", false, "with stream management (XEP-0198), carbons (XEP-0280), and all messages archived (XEP-0313)")
 	rate := fs.Float64("rate", 0, "instead: an open loop of so many messages a second in all")
 	open := fs.Float64("open", 0.5, "then an open loop at this share of the rate that was reached; 0: none")
 	most := fs.Float64("most", 0, "largest ratio to the floor that passes; 0: any")
 	return func(r *run) error {
 		job.Users = 2 * *pairs
-		srv, flr, err := r.contenders(layoutOf(job.Users, 0), fl, relayFloor, func(t *load.Target) { t.Presence = true })
+		srv, flr, err := r.contenders(layoutOf(job.Users, 0), fl, relayFloor, func(t *load.Target) { t.Presence, t.Full = true, *full })
 		if err != nil {
 			return err
 		}

@@ -44,6 +44,9 @@ type conn struct {
 	login  *login   // nil when online
 	talk   talk
 	change change
+	// Stream management: whether it is on, and the stanzas that came since.
+	managed bool
+	handled uint32
 }
 
 // readable takes what the kernel has for c.

@@ -302,6 +302,9 @@ func (l *loop) arrive(c *conn) {
 	} else {
 		c.phase = online
 		l.online++
+		if l.t.Full {
+			l.sayFull()
+		}
 	}
 	l.freed = true
 }
@@ -339,6 +342,13 @@ func (l *loop) sayAfterAuth() {
 func (l *loop) sayBind() {
 	l.out = fmt.Appendf(l.out, "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>"+
 		"<resource>%s</resource></bind></iq>", l.t.Resource)
+}
+
+// sayFull asks for what keeps messages safe: an archive (XEP-0441), copies for
+// other devices (XEP-0280), and acknowledgements (XEP-0198).
+func (l *loop) sayFull() {
+	l.out = append(l.out, "<iq type='set' id='full'><prefs xmlns='urn:xmpp:mam:2' default='always'/></iq>"+
+		"<iq type='set' id='full'><enable xmlns='urn:xmpp:carbons:2'/></iq><enable xmlns='urn:xmpp:sm:3' resume='true'/>"...)
 }
 
 func (l *loop) saySettle() {

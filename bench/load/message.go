@@ -141,9 +141,14 @@ func (l *loop) say(c *conn, at time.Duration) {
 	l.out = mark{uint32(l.first) + uint32(c.i), c.talk.sent, at}.append(l.out, 'm')
 	l.out = append(l.out, padding[:max(j.Body-markLen, 0)]...)
 	l.out = append(l.out, "</body></message>"...)
-	c.talk.sent++
+	if c.talk.sent++; c.managed && c.talk.sent%askEvery == 0 {
+		l.out = append(l.out, "<r xmlns='urn:xmpp:sm:3'/>"...)
+	}
 	l.stats.Sent++
 }
+
+// askEvery is after how many messages a managed client asks whether they have come.
+const askEvery = 8
 
 // appendJID appends how c is addressed; a raw client as its twin would be.
 func (l *loop) appendJID(dst []byte, c *conn, bare bool) []byte {
@@ -191,6 +196,9 @@ func (l *loop) message(c *conn, el []byte) {
 
 // stanza takes what comes to a client that is online.
 func (l *loop) stanza(c *conn, el []byte) {
+	if c.managed && (is(el, "message") || is(el, "presence") || is(el, "iq")) {
+		c.handled++
+	}
 	switch {
 	case is(el, "message"):
 		l.message(c, el)
@@ -198,6 +206,12 @@ func (l *loop) stanza(c *conn, el []byte) {
 		l.presence(c, el)
 	case is(el, "iq"):
 		l.iq(el)
+	case is(el, "r"):
+		l.out = fmt.Appendf(l.out, "<a xmlns='urn:xmpp:sm:3' h='%d'/>", c.handled)
+	case is(el, "enabled"):
+		c.managed, c.handled = true, 0
+	case is(el, "failed"):
+		l.gone(c, "no stream management")
 	case is(el, "stream:error"):
 		l.gone(c, condition(el))
 	}

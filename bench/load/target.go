@@ -28,6 +28,7 @@ type Target struct {
 	Pipeline bool // log in with as few writes as the mechanism allows
 	Roster   bool // ask for the roster
 	Presence bool // send initial presence; online means available
+	Full     bool // stream management with resumption, carbons, and all messages archived
 
 	First, Users int           // accounts User(First) to User(First+Users-1)
 	Layout       Layout        // who is in whose roster
