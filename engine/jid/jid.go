@@ -166,6 +166,12 @@ func (j JID) WithResource(r string) (JID, error) {
 	return j, nil
 }
 
+// In returns j in other memory: b has the bytes of j.String().
+func (j JID) In(b []byte) JID {
+	j.s = unsafe.String(unsafe.SliceData(b), len(b))
+	return j
+}
+
 // Clone returns j in memory of its own: for what View borrowed.
 func (j JID) Clone() JID {
 	j.s = strings.Clone(j.s)

@@ -46,8 +46,11 @@ func (r *Router) fromSession(s *account.Session, e xml.Elem) string {
 		return ""
 	}
 	received.Add(r.env.Shard(), int(st.Kind)-1, 1)
+	if !st.Repeats() {
+		r.peer = peer{}
+	}
 	if st.Kind == stanza.Message {
-		s.Talk.With(maphash.String(seed, st.To.BareString()), r.env.Changes)
+		s.Talk.With(r.peer.hashOf(st.To), r.env.Changes)
 	}
 	if !st.To.IsZero() && st.To.Bare() != c.Owner && run(r.FilterOut, c, st) == feature.Done {
 		return ""
@@ -61,6 +64,32 @@ func (r *Router) fromSession(s *account.Session, e xml.Elem) string {
 		r.sendIQ(c, st)
 	}
 	return ""
+}
+
+// peer is what is known of the address that was written to last: in a burst the
+// next stanza is for the same one.
+type peer struct {
+	hash   uint64
+	hashed bool
+	home   *Router
+}
+
+func (p *peer) hashOf(to jid.JID) uint64 {
+	if !p.hashed {
+		p.hash, p.hashed = maphash.String(seed, to.BareString()), true
+	}
+	return p.hash
+}
+
+// of returns the home of whom s is for.
+func (p *peer) of(r *Router, s *stanza.Stanza) *Router {
+	if !s.Straight() {
+		return r.home(s.To)
+	}
+	if p.home == nil {
+		p.home = r.home(s.To)
+	}
+	return p.home
 }
 
 // isOwn holds a from attribute against rule 15: absent, own bare or own full
@@ -161,7 +190,7 @@ func (r *Router) forward(c *feature.Ctx, s *stanza.Stanza) {
 		r.toServer(c, s)
 		return
 	}
-	h := r.home(s.To)
+	h := r.peer.of(r, s)
 	bit := uint64(1) << (h.env.Loop.Index & 63)
 	if h == r && len(r.local) == 0 {
 		before := r.env.Issued()

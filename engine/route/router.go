@@ -48,6 +48,7 @@ type Router struct {
 	env     feature.Env
 	out, in feature.Ctx   // of the sender, of the recipient
 	sent    stanza.Stanza // what a session of ours has just sent
+	peer    peer          // whom that is for
 	got     stanza.Stanza // what arrived as bytes
 	doc     xml.Doc
 	local   []*loop.Packet // for this very loop, handled when the handler returns

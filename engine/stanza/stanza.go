@@ -61,7 +61,8 @@ var typeNames = [...]string{
 func (t Type) String() string { return typeNames[t] }
 
 // Stanza is a view of one stanza: it borrows the bytes of Elem, and so do ID
-// and Lang, and From and To unless they were cloned.
+// and Lang, and From and To unless they were cloned. To is good until the next
+// Read.
 type Stanza struct {
 	Kind Kind
 	Type Type
@@ -81,6 +82,8 @@ type Stanza struct {
 	Tail  []byte
 	Strip func(child xml.Elem) bool
 
+	before   []byte  // To of the Read before, if it needs no preparation
+	repeats  bool    // see Repeats
 	relayed  bool    // see Relayed
 	had      had     // what Elem says of itself
 	marks    marks   // see Stamped
@@ -118,18 +121,11 @@ func (s *Stanza) Read(e xml.Elem) Condition {
 	}
 	a := e.Address()
 	s.ID, s.Lang, s.Claimed = a.ID, a.Lang, a.From
-	s.To = jid.JID{}
 	s.Type = typeOf(s.Kind, a.Type)
-	if a.To != nil {
-		j, err := jid.View(a.To)
-		if err != nil {
-			return JIDMalformed
-		}
-		s.To = j
-		if j.String() == string(a.To) {
-			s.sentTo = j
-			s.had |= hadTo
-		}
+	if s.repeats = len(s.before) > 0 && string(a.To) == string(s.before); s.repeats {
+		s.To, s.had = s.sentTo, hadTo
+	} else if !s.readTo(a.To) {
+		return JIDMalformed
 	}
 	if a.Lang != nil {
 		s.had |= hadLang
@@ -139,6 +135,33 @@ func (s *Stanza) Read(e xml.Elem) Condition {
 	}
 	return OK
 }
+
+// readTo reads an address. It keeps a copy: in a burst the next stanza is for the
+// same one.
+func (s *Stanza) readTo(to []byte) (ok bool) {
+	s.To, s.sentTo, s.before = jid.JID{}, jid.JID{}, s.before[:0]
+	if to == nil {
+		return true
+	}
+	j, err := jid.View(to)
+	if err != nil {
+		return false
+	}
+	s.To = j
+	if j.String() == string(to) {
+		s.before = append(s.before, to...)
+		s.To = j.In(s.before)
+		s.sentTo = s.To
+		s.had |= hadTo
+	}
+	return true
+}
+
+// Repeats reports that To is that of the stanza that was read into s before.
+func (s *Stanza) Repeats() bool { return s.repeats }
+
+// Straight reports that To is as Elem has it.
+func (s *Stanza) Straight() bool { return s.had&hadTo != 0 && s.To == s.sentTo }
 
 func kindOf(e xml.Elem) Kind {
 	if string(e.Space()) != Client {
@@ -235,7 +258,7 @@ func (s *Stanza) AppendIn(dst []byte, space string) []byte {
 	if s.had&hadLang == 0 && len(s.Lang) > 0 {
 		ed.Lang = s.Lang
 	}
-	if (s.had&hadTo == 0 || s.To != s.sentTo) && !s.To.IsZero() {
+	if !s.Straight() && !s.To.IsZero() {
 		ed.To, ed.Fresh = bytesOf(s.To.String()), false
 	}
 	return s.Elem.AppendEdited(dst, space, &ed)

@@ -92,6 +92,44 @@ func TestHead(t *testing.T) {
 	}
 }
 
+// One Stanza reads many: each time To is the address that is there, whether it is
+// that of the one before, another of the same length, or none.
+func TestReadAgain(t *testing.T) {
+	var s Stanza
+	for _, to := range []struct {
+		attr, want string
+		repeats    bool
+	}{
+		{"to='a@b/c'", "a@b/c", false}, {"to='a@b/c'", "a@b/c", true}, {"to='a@b/d'", "a@b/d", false},
+		{"", "", false}, {"to='a@b/d'", "a@b/d", false}, {"to='A@b/d'", "a@b/d", false}, {"to='A@b/d'", "a@b/d", false},
+		{"to='a@b/d'", "a@b/d", false}, {"to='@'", "", false}, {"to='@'", "", false}, {"to='a@b/d'", "a@b/d", false},
+		{"to='a@b/d'", "a@b/d", true}, {"to='b'", "b", false}, {"to=''", "", false},
+	} {
+		var d xml.Doc
+		e, err := d.Parse([]byte("<message "+to.attr+"/>"), Client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cond := s.Read(e)
+		if s.To.String() != to.want || s.Repeats() != to.repeats || (cond == JIDMalformed) != (to.attr != "" && to.want == "") {
+			t.Errorf("%s: to %q, %v, repeats %v", to.attr, s.To, cond, s.Repeats())
+		}
+		if to.want != "" {
+			if j := jid.MustParse(to.want); s.To != j || s.To.Bare() != j.Bare() || s.To.Resource() != j.Resource() {
+				t.Errorf("%s: the parts of %q are wrong", to.attr, s.To)
+			}
+		}
+		s.From = romeo
+		if out := s.Append(nil); cond == OK && to.want != "" && parse(t, string(out)).To.String() != to.want {
+			t.Errorf("%s becomes %s", to.attr, out)
+		}
+		s.To = juliet // whoever handles it may change it
+		if cond == OK && parse(t, string(s.Append(nil))).To != juliet {
+			t.Errorf("%s stays %s", to.attr, s.Append(nil))
+		}
+	}
+}
+
 func TestStamped(t *testing.T) {
 	for text, want := range map[string]bool{written[0]: false, written[2]: true, written[3]: true} {
 		if parse(t, text).Stamped() != want {
