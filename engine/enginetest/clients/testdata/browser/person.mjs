@@ -47,6 +47,15 @@ export class Person {
     await this.online();
   }
 
+  // receives waits until a stanza comes that fits. What the page tells of it may be
+  // gone again before it is looked at.
+  async receives(fits) {
+    const from = this.stream.length;
+    for (const end = Date.now() + 30_000; !this.stream.slice(from).some(fits); await this.page.waitForTimeout(50)) {
+      if (Date.now() > end) throw new Error(`${this.name} does not get what fits ${fits}`);
+    }
+  }
+
   // see waits until something of this text, or that fits, is there.
   async see(selector, text) {
     const found = this.page.locator(selector).filter({ visible: true, hasText: text ?? "" }).first();

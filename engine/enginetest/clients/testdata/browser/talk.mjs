@@ -112,7 +112,7 @@ const steps = {
     await romeo.area(garden);
     await romeo.say(garden, "But soft! what light?");
     await romeo.hear(garden, "But soft! what light?");
-    await Promise.all([romeo.told(garden, "juliet has entered the groupchat"), juliet.enter("garden")]);
+    await juliet.enter("garden");
     await juliet.area(garden);
     await juliet.hear(garden, "But soft! what light?"); // the room's history
     await juliet.say(garden, "Ay me!");
@@ -185,7 +185,9 @@ const steps = {
   },
 
   async "leave"() {
-    await Promise.all([romeo.told(garden, "juliet has left the groupchat"), juliet.leave(garden)]);
+    const gone = romeo.receives((line) => line.startsWith("< <presence") && line.includes(`${garden}/juliet`) && /type=['"]unavailable/.test(line));
+    await juliet.leave(garden);
+    await gone;
   },
 
   async "destroy"() {
