@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -16,17 +17,24 @@ type archiveCounters struct {
 	rows, bytes, flushes, merges, indexErrors, erased, dropped atomic.Uint64
 }
 
-// pending is what the updates of a transaction have for the archive.
+// pending is what the updates of a transaction have for other files than main.db.
 type pending struct {
-	rows []pooled
-	wipe []wipe
+	rows    []pooled
+	wipe    []wipe
+	records [][]byte // for the journal
 }
 
-// cut takes back what came behind marks.
-func (p *pending) cut(marks [2]int) {
-	clear(p.rows[marks[0]:])
-	clear(p.wipe[marks[1]:])
-	p.rows, p.wipe = p.rows[:marks[0]], p.wipe[:marks[1]]
+// marks say how much was pending.
+type marks struct{ rows, wipe, records int }
+
+func (p *pending) marks() marks { return marks{len(p.rows), len(p.wipe), len(p.records)} }
+
+// cut takes back what came behind m.
+func (p *pending) cut(m marks) {
+	clear(p.rows[m.rows:])
+	clear(p.wipe[m.wipe:])
+	clear(p.records[m.records:])
+	p.rows, p.wipe, p.records = p.rows[:m.rows], p.wipe[:m.wipe], p.records[:m.records]
 }
 
 type pooled struct {
@@ -45,7 +53,7 @@ func (a *Archive) Append(tx *Tx, pool string, rows *Rows) error {
 	case rows.n == 0:
 		return nil
 	}
-	tx.archive.rows = append(tx.archive.rows, pooled{pool, rows})
+	tx.pending.rows = append(tx.pending.rows, pooled{pool, rows})
 	tx.size += len(rows.b)
 	return nil
 }
@@ -121,26 +129,25 @@ func (m *month) stage(pool string, p *pending) error {
 	}
 	m.parts[0] = appendFrameHeader(m.head[:0], size, n)
 	m.staged = frameHeader + int64(size)
-	if err := m.writeParts(); err != nil {
-		return fmt.Errorf("write %s: %w", m.f.Name(), err)
+	if err := writeParts(m.f, m.parts, m.size); err != nil {
+		return err
 	}
-	return fdatasync(m)
+	return fdatasync(m.f)
 }
 
 // maxParts is how many slices one system call takes (IOV_MAX).
 const maxParts = 1024
 
-// writeParts writes what is staged, where it is.
-func (m *month) writeParts() error {
-	at := m.size
-	for parts := m.parts; len(parts) > 0; {
-		n, err := unix.Pwritev(int(m.f.Fd()), parts[:min(len(parts), maxParts)], at)
+// writeParts writes parts to f, one behind the other from at on.
+func writeParts(f *os.File, parts [][]byte, at int64) error {
+	for len(parts) > 0 {
+		n, err := unix.Pwritev(int(f.Fd()), parts[:min(len(parts), maxParts)], at)
 		if err != nil && err != unix.EINTR {
-			return err
+			return fmt.Errorf("write %s: %w", f.Name(), err)
 		}
 		at += int64(max(n, 0))
 		if parts = written(parts, n); n == 0 && err == nil {
-			return io.ErrShortWrite
+			return fmt.Errorf("write %s: %w", f.Name(), io.ErrShortWrite)
 		}
 	}
 	return nil
@@ -160,13 +167,13 @@ func written(parts [][]byte, n int) [][]byte {
 	return parts
 }
 
-func fdatasync(m *month) error {
+func fdatasync(f *os.File) error {
 	var err error = unix.EINTR
 	for err == unix.EINTR {
-		err = unix.Fdatasync(int(m.f.Fd()))
+		err = unix.Fdatasync(int(f.Fd()))
 	}
 	if err != nil {
-		return fmt.Errorf("sync %s: %w", m.f.Name(), err)
+		return fmt.Errorf("sync %s: %w", f.Name(), err)
 	}
 	return nil
 }

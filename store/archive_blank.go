@@ -27,7 +27,7 @@ func (a *Archive) Blank(tx *Tx, owner string, seq uint64) error {
 	if err != nil {
 		return err
 	}
-	tx.archive.wipe = append(tx.archive.wipe, wipe{owner, seq, true})
+	tx.pending.wipe = append(tx.pending.wipe, wipe{owner, seq, true})
 	return tx.put(b, blankKey(owner, seq), nil)
 }
 
@@ -72,7 +72,7 @@ func (a *Archive) blank(w wipe) error {
 		if err := s.m.blankRow(placeAt(s.b, i)); err != nil {
 			return fmt.Errorf("%s: %w", s.m.f.Name(), err)
 		}
-		if err := fdatasync(s.m); err != nil {
+		if err := fdatasync(s.m.f); err != nil {
 			return err
 		}
 	}

@@ -32,7 +32,7 @@ func (a *Archive) Erase(tx *Tx, owner string) error {
 	if err != nil {
 		return err
 	}
-	for _, r := range tx.archive.rows { // of updates before this one
+	for _, r := range tx.pending.rows { // of updates before this one
 		upTo = max(upTo, r.rows.last)
 	}
 	if upTo == 0 {
@@ -42,7 +42,7 @@ func (a *Archive) Erase(tx *Tx, owner string) error {
 	if err != nil {
 		return err
 	}
-	tx.archive.wipe = append(tx.archive.wipe, wipe{owner: owner, upTo: upTo})
+	tx.pending.wipe = append(tx.pending.wipe, wipe{owner: owner, upTo: upTo})
 	return tx.put(b, []byte(owner), binary.BigEndian.AppendUint64(nil, upTo))
 }
 
@@ -127,7 +127,7 @@ func (a *Archive) wipe(w wipe) error {
 		written[s.m] = true
 	}
 	for m := range written {
-		if err := fdatasync(m); err != nil {
+		if err := fdatasync(m.f); err != nil {
 			return err
 		}
 	}

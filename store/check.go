@@ -112,10 +112,22 @@ func Check(dir string) error {
 	if err := checkAll(path); err != nil {
 		return fmt.Errorf("store: check %s: %w", path, err)
 	}
-	if err := checkArchive(filepath.Join(dir, logDir)); err != nil {
+	if err := errors.Join(checkArchive(filepath.Join(dir, logDir)), checkJournal(filepath.Join(dir, journalDir))); err != nil {
 		return fmt.Errorf("store: check %w", err)
 	}
 	return nil
+}
+
+// checkJournal reads what a crash has left of the journal.
+func checkJournal(dir string) error {
+	paths, err := filepath.Glob(filepath.Join(dir, "*.journal"))
+	if err != nil {
+		return err
+	}
+	return withSegments(paths, func(all []*segment) error {
+		_, err := remains(all, nil)
+		return err
+	})
 }
 
 func checkAll(path string) (err error) {

@@ -58,7 +58,11 @@ func (s *Store) load(steps []migration) error {
 	if err := migrate(s.db, steps); err != nil {
 		return errors.Join(fmt.Errorf("store: open %s: %w", s.path, err), s.db.Close())
 	}
-	if err := s.openArchive(); err != nil {
+	err = s.openJournal()
+	if err == nil {
+		err = s.openArchive()
+	}
+	if err != nil {
 		return errors.Join(err, s.db.Close())
 	}
 	return nil

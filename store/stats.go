@@ -69,6 +69,10 @@ type Stats struct {
 	FreePages     int       // pages of main.db that the next commits may use
 	DiskFree      int64     // bytes free for us on the file system; -1 unknown
 	ReadOnly      bool      // writing has stopped, see ErrUncertain
+
+	JournalBytes uint64 // written to the journal
+	JournalMoved uint64 // records of it that went to main.db
+	JournalFull  int    // segments that wait to be moved
 }
 
 // Stats returns the numbers of now. It makes two system calls: for scrapes, not
@@ -94,6 +98,10 @@ func (s *Store) Stats() Stats {
 		FreePages:     b.FreePageN,
 		DiskFree:      diskFree(s.opt.Dir),
 		ReadOnly:      s.failed.Load() != nil,
+
+		JournalBytes: s.journal.stats.bytes.Load(),
+		JournalMoved: s.journal.stats.moved.Load(),
+		JournalFull:  s.journal.waiting(),
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package store keeps what must survive a crash: three shapes of data per
+// Package store keeps what must survive a crash: four shapes of data per
 // owner, in one file of bbolt pages, written by one writer that commits many
 // updates at once. It knows nothing of addresses, stanzas and loops.
 //
@@ -7,6 +7,7 @@
 //	Doc   one value per owner                   a roster, a vCard
 //	Map   ordered keys per owner                a blocklist, private XML
 //	Log   entries appended in order per owner   offline messages
+//	Queue numbered values that live for seconds what a client has not acknowledged
 //
 // The Archive, which is not declared, keeps rows in order of time for months.
 //
@@ -24,8 +25,9 @@
 //
 // Files in Options.Dir, which is locked as a whole:
 //
-//	main.db   accounts and all that hangs on them
-//	log/      append-only archives, one file a month
+//	main.db    accounts and all that hangs on them
+//	log/       append-only archives, one file a month
+//	journal/   what Queues have had lately; empty when the store is closed
 package store
 
 import (
@@ -94,6 +96,7 @@ type Store struct {
 	stats counters
 
 	archive *Archive
+	journal *journal
 
 	// failed is set when it cannot be told whether a commit is on disk. Writing
 	// on could acknowledge what is lost, so every later update gets it.
@@ -151,7 +154,7 @@ func (s *Store) Close() (err error) {
 		s.queue.close()
 		<-s.ended
 		s.archive.close()
-		if err = s.db.Close(); err != nil {
+		if err = errors.Join(s.journal.close(), s.db.Close()); err != nil {
 			err = fmt.Errorf("store: close %s: %w", s.path, err)
 		}
 		err = errors.Join(err, s.dir.Close())

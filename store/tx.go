@@ -37,8 +37,8 @@ type Tx struct {
 	dirty  bool // something was put into main.db
 	encode []byte
 
-	archive pending
-	marks   [2]int // lengths of what is pending when the update began
+	pending pending
+	marks   marks // of what was pending when the update began
 }
 
 // change is what a key was before.
@@ -92,7 +92,7 @@ func (tx *Tx) delete(b *bolt.Bucket, key []byte) error {
 
 // rollback takes back what was put and deleted since begin, last first.
 func (tx *Tx) rollback() error {
-	tx.archive.cut(tx.marks)
+	tx.pending.cut(tx.marks)
 	for i := len(tx.undo) - 1; i >= 0; i-- {
 		c := tx.undo[i]
 		var err error
@@ -112,7 +112,7 @@ func (tx *Tx) rollback() error {
 func (tx *Tx) begin() {
 	clear(tx.undo)
 	tx.undo = tx.undo[:0]
-	tx.marks = [2]int{len(tx.archive.rows), len(tx.archive.wipe)}
+	tx.marks = tx.pending.marks()
 }
 
 // bucket returns the bucket of a shape, nil if nothing was ever put in it. A read

@@ -154,7 +154,7 @@ func (s *Store) commit(tx *Tx, us []update, now time.Time) (n int, err error) {
 		if p := recover(); p != nil { // in bbolt: those of fn are caught in call
 			s.stats.damaged.Add(1)
 			err = fmt.Errorf("store: write %s: %w: %v", s.path, ErrDamaged, p)
-			err = s.halt(errors.Join(err, s.archive.takeBack()))
+			err = s.halt(errors.Join(err, s.journal.takeBack(), s.archive.takeBack()))
 		}
 	}()
 	b, err := s.db.Begin(true)
@@ -173,19 +173,23 @@ func (s *Store) commit(tx *Tx, us []update, now time.Time) (n int, err error) {
 	return n, s.sync(tx, b, id, now)
 }
 
-// sync puts on disk what the updates have put: the archive's rows first, which
-// can be taken back.
+// sync puts on disk what the updates have put: first the archive's rows and the
+// journal's records, which can be taken back.
 func (s *Store) sync(tx *Tx, b *bolt.Tx, id int, now time.Time) error {
-	if err := s.archive.write(&tx.archive, now); err != nil {
+	if err := s.archive.write(&tx.pending, now); err != nil {
 		return s.halt(s.archiveError(err))
+	}
+	if err := s.journal.write(tx.pending.records); err != nil {
+		return s.halt(errors.Join(writeError(s.journal.dir, err), s.archive.takeBack()))
 	}
 	if tx.dirty {
 		if err := b.Commit(); err != nil {
-			return s.halt(errors.Join(s.commitFailed(id, s.commitError(err)), s.archive.takeBack()))
+			return s.halt(errors.Join(s.commitFailed(id, s.commitError(err)), s.journal.takeBack(), s.archive.takeBack()))
 		}
 	}
 	s.archive.publish()
-	for _, w := range tx.archive.wipe {
+	s.journal.publish()
+	for _, w := range tx.pending.wipe {
 		s.archive.overwrite(w)
 	}
 	return nil
@@ -202,7 +206,7 @@ func (s *Store) halt(err error) error {
 // end closes the transaction if commit did not, and lets go of its memory.
 func (s *Store) end(tx *Tx, b *bolt.Tx) {
 	_ = b.Rollback() // an error means that it is over, which is the point
-	tx.archive.cut([2]int{})
+	tx.pending.cut(marks{})
 	tx.begin()
 	tx.release()
 	tx.kept.reset()
