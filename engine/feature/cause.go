@@ -7,11 +7,15 @@ import (
 	"meerkat/store"
 )
 
+// Sessions are the sessions that outlive a restart: of the bare JID, by session.
+// What a row says is the business of stream management.
+var Sessions = store.NewMap("sm")
+
 // causes marks the stanzas of sessions of ours that have been stored for their
 // recipient: of the sender's bare JID, by session and number. After a crash the
 // sender's client sends what nobody acknowledged again (XEP-0198 §5); what is
-// marked is not taken twice.
-var causes = store.NewMap("handled")
+// marked is not taken twice. Its count is how many have been acknowledged.
+var causes = store.NewQueue("handled", Sessions)
 
 // Cause is the stanza that something is done for: the one of this number that a
 // session, account.Session.Lasting, has sent.
@@ -29,13 +33,8 @@ func (c Cause) clone() Cause {
 	return c
 }
 
-// key puts the marks of a session in a row.
-func (c Cause) key() string {
-	var b [12]byte
-	binary.BigEndian.PutUint64(b[:], c.Session)
-	binary.BigEndian.PutUint32(b[8:], c.Number)
-	return string(b[:])
-}
+// mark is what tells the stanza from others.
+func (c Cause) mark() []byte { return binary.BigEndian.AppendUint64(nil, c.Print) }
 
 // Cause is what the handler that runs was called for.
 func (e *Env) Cause() Cause { return e.cause.clone() }
@@ -57,66 +56,55 @@ func (e *Env) Once() func(tx *store.Tx) error {
 		if c.Session == 0 {
 			return nil
 		}
-		return causes.Put(tx, c.Owner, c.key(), binary.BigEndian.AppendUint64(nil, c.Print))
+		return causes.Keep(tx, c.Owner, c.Session, uint64(c.Number), c.mark())
 	}
 }
 
-// Handled returns the stanzas of a session that are marked: by number, with what
-// tells them from others.
-func Handled(tx *store.Tx, owner string, session uint64) (marks map[uint32]uint64) {
-	_ = eachHandled(tx, owner, session, func(_ string, n uint32, print uint64) error {
+// Mark is Once for a stanza that is stored by r.
+func (e *Env) Mark(r *store.Records) error {
+	c := &e.cause
+	if c.Session == 0 {
+		return nil
+	}
+	var print [8]byte
+	binary.BigEndian.PutUint64(print[:], c.Print)
+	return causes.Put(r, c.Owner, c.Session, uint64(c.Number), print[:])
+}
+
+// Handled returns how many stanzas of a session have been acknowledged, and those
+// that are marked: by number, with what tells them from others.
+func Handled(tx *store.Tx, owner string, session uint64) (h uint32, marks map[uint32]uint64) {
+	_ = causes.Each(tx, owner, session, func(n uint64, v []byte) error {
+		if len(v) != 8 {
+			return nil
+		}
 		if marks == nil {
 			marks = make(map[uint32]uint64)
 		}
-		marks[n] = print
+		marks[uint32(n)] = binary.BigEndian.Uint64(v)
 		return nil
 	})
-	return marks
+	upTo, _ := causes.Counted(tx, owner, session)
+	return uint32(upTo), marks
 }
 
-// PutHandled marks stanzas of a session.
-func PutHandled(tx *store.Tx, owner string, session uint64, marks map[uint32]uint64) error {
+// PutHandled stores what Handled returns.
+func PutHandled(tx *store.Tx, owner string, session uint64, h uint32, marks map[uint32]uint64) error {
 	for n, print := range marks {
-		c := Cause{owner, session, n, print}
-		if err := causes.Put(tx, owner, c.key(), binary.BigEndian.AppendUint64(nil, print)); err != nil {
+		if err := causes.Keep(tx, owner, session, uint64(n), Cause{Print: print}.mark()); err != nil {
 			return err
 		}
 	}
-	return nil
+	return causes.KeepCount(tx, owner, session, uint64(h))
 }
 
-// ForgetHandled removes the marks of a session up to a number, modulo 2^32.
-func ForgetHandled(tx *store.Tx, owner string, session uint64, upTo uint32) error {
-	return removeHandled(tx, owner, session, func(n uint32) bool { return int32(n-upTo) <= 0 })
+// CountHandled stores that so many stanzas of a session are acknowledged: their
+// marks are not needed any more.
+func CountHandled(r *store.Records, owner string, session uint64, h uint32) error {
+	return causes.Count(r, owner, session, uint64(h))
 }
 
-// ForgetAllHandled removes all marks of a session.
-func ForgetAllHandled(tx *store.Tx, owner string, session uint64) error {
-	return removeHandled(tx, owner, session, func(uint32) bool { return true })
-}
-
-func removeHandled(tx *store.Tx, owner string, session uint64, is func(n uint32) bool) error {
-	var keys []string
-	err := eachHandled(tx, owner, session, func(key string, n uint32, _ uint64) error {
-		if is(n) {
-			keys = append(keys, key)
-		}
-		return nil
-	})
-	for _, k := range keys {
-		if err := causes.Delete(tx, owner, k); err != nil {
-			return err
-		}
-	}
-	return err
-}
-
-func eachHandled(tx *store.Tx, owner string, session uint64, fn func(key string, n uint32, print uint64) error) error {
-	prefix := Cause{Session: session}.key()[:8]
-	return causes.EachFrom(tx, owner, prefix, func(key string, v []byte) error {
-		if !strings.HasPrefix(key, prefix) || len(key) != 12 || len(v) != 8 {
-			return store.ErrStop
-		}
-		return fn(key, binary.BigEndian.Uint32([]byte(key[8:])), binary.BigEndian.Uint64(v))
-	})
+// DropHandled removes all about the stanzas of a session.
+func DropHandled(tx *store.Tx, owner string, session uint64) error {
+	return causes.Drop(tx, owner, session)
 }

@@ -30,8 +30,11 @@ type Env struct {
 
 	updates   updates
 	family    *family  // whose done runs
-	collect   []func() // see BeforeSettling
+	collect   []func() // see Collects
 	collected uint64
+	next      *family // of the joint update that is to be made
+	joint     *joint  // that is being made
+	makeJoint func()
 	cause     Cause
 	scratch   []byte
 	tx        *store.Tx // of the View that is open
@@ -108,6 +111,10 @@ func (e *Env) Shard() int { return e.Loop.Index }
 // commit, or with the error that kept fn from being stored. fn runs on another
 // goroutine: it must touch only tx and what it captured.
 func (e *Env) Update(fn func(tx *store.Tx) error, done func(err error)) {
+	if e.joint != nil {
+		e.joint.parts = append(e.joint.parts, part{fn, done})
+		return
+	}
 	f := &family{n: e.updates.issue(), open: 1, parent: e.family}
 	if f.parent != nil {
 		f.parent.open++
@@ -126,26 +133,13 @@ func (e *Env) Update(fn func(tx *store.Tx) error, done func(err error)) {
 	})
 }
 
-// BeforeSettling has fn issue what a feature has collected for one update when
-// somebody wants to know that all is stored.
-func (e *Env) BeforeSettling(fn func()) { e.collect = append(e.collect, fn) }
-
-func (e *Env) issueCollected() {
-	for _, fn := range e.collect {
-		fn()
-	}
-}
-
 // Issued counts the updates of this loop so far, and what has been collected for
 // some.
 func (e *Env) Issued() uint64 { return e.updates.issued + e.collected }
 
-// WhenSettled calls fn once every update issued so far has been committed or
-// has failed: at once if that is so.
-func (e *Env) WhenSettled(fn func()) {
-	e.issueCollected()
-	e.updates.whenSettled(fn)
-}
+// WhenSettled calls fn once every update issued so far, with what has been
+// collected, has been committed or has failed: at once if that is so.
+func (e *Env) WhenSettled(fn func()) { e.updates.whenSettled(fn) }
 
 // View reads from the store, on the loop: from the page cache. Within fn another
 // View is free: it reads the same state.

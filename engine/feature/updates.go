@@ -1,5 +1,7 @@
 package feature
 
+import "meerkat/store"
+
 // updates knows which of a loop's updates have ended. Committed ones end in the
 // order of issue, but what the store refuses ends at once, before others.
 type updates struct {
@@ -61,14 +63,78 @@ func (f *family) leave(u *updates) {
 	}
 }
 
-// Collected notes that something has been collected to be issued later, see
-// BeforeSettling. The caller calls what it returns when that has been stored.
+// Collects has issue called when a joint update is made: it calls Update with
+// what its feature has collected, if there is something.
+func (e *Env) Collects(issue func()) { e.collect = append(e.collect, issue) }
+
+// Join has a joint update made in the next turn: one of all features, in their
+// order, that is stored as a whole or not at all.
+func (e *Env) Join() {
+	if e.next != nil {
+		return
+	}
+	if e.makeJoint == nil {
+		e.makeJoint = func() { e.Router.Run(e.issueJoint) }
+	}
+	e.next = &family{n: e.updates.issue(), open: 1}
+	e.Loop.Post(e.makeJoint)
+}
+
+// Collected notes that something has been collected for the next joint update. The
+// caller calls what it returns, if that is not nil, when it has been stored.
 func (e *Env) Collected() (stored func()) {
 	e.collected++
+	e.Join()
 	f := e.family
 	if f == nil {
 		return nil
 	}
 	f.open++
 	return func() { f.leave(&e.updates) }
+}
+
+// joint is an update of several features.
+type joint struct {
+	family *family
+	parts  []part
+}
+
+type part struct {
+	fn   func(tx *store.Tx) error
+	done func(err error)
+}
+
+func (e *Env) issueJoint() {
+	j := &joint{family: e.next}
+	e.next, e.joint = nil, j
+	for _, issue := range e.collect {
+		issue()
+	}
+	e.joint = nil
+	if len(j.parts) == 0 {
+		j.family.leave(&e.updates)
+		return
+	}
+	e.Store.Update(j.store, func(err error) {
+		e.Loop.Post(func() { e.Router.Run(func() { j.end(e, err) }) })
+	})
+}
+
+func (j *joint) store(tx *store.Tx) error {
+	for _, p := range j.parts {
+		if err := p.fn(tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *joint) end(e *Env, err error) {
+	outer := e.family
+	e.family = j.family
+	for _, p := range j.parts {
+		e.Because(Cause{}, func() { p.done(err) })
+	}
+	e.family = outer
+	j.family.leave(&e.updates)
 }

@@ -72,7 +72,7 @@ func (f *Feature) start(e *feature.Env) {
 	w := &work{f: f, env: e, clock: f.archive.Clock(), lines: make(map[string]*line)}
 	w.expiry.Owner = w
 	f.loops[e.Shard()] = w
-	e.BeforeSettling(w.issue)
+	e.Collects(w.issue)
 	w.Timeout(nil)
 }
 

@@ -1,6 +1,7 @@
 package mam
 
 import (
+	"meerkat/engine/account"
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
 	"meerkat/engine/stanza"
@@ -27,9 +28,13 @@ func (f *Feature) outbound(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 	wait := len(c.Account.Sessions) > 1
 	switch {
 	case archive:
-		w.add(c, s, s.To, wait)
+		straight := wait && w.lines[owner] == nil && kept(c.Account)
+		w.add(c, s, s.To, wait && !straight)
 		c.Session.Unsettled |= 1 << (c.Shard() & 63)
 		w.slow(c.Session)
+		if straight {
+			w.straight(f.out, c, s)
+		}
 	case wait && w.lines[owner] != nil:
 		w.follow(c, s, sent)
 	case wait:
@@ -62,6 +67,9 @@ func (f *Feature) inbound(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 		w.add(c, s, s.From, false)
 		w.issue()
 		return runAll(f.in, c, s)
+	case archive && !waiting && kept(c.Account):
+		w.add(c, s, s.From, false)
+		return w.straight(f.in, c, s)
 	case archive:
 		w.add(c, s, s.From, true)
 	case waiting:
@@ -70,6 +78,32 @@ func (f *Feature) inbound(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 		return runAll(f.in, c, s)
 	}
 	return feature.Done
+}
+
+// kept reports whether a message for an account that is here needs not wait to be
+// told its id: its sessions keep it from their clients until it is stored, which is
+// one update with its being archived (XEP-0198), and one of them gets it.
+func kept(a *account.Account) bool {
+	if a == nil {
+		return false
+	}
+	gets := false
+	for _, s := range a.Sessions {
+		if !s.Lasting {
+			return false
+		}
+		gets = gets || s.Available() && s.Priority >= 0
+	}
+	return gets
+}
+
+// straight runs stages for a message that has been added to the archive.
+func (w *work) straight(stages []feature.Stage, c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
+	tail := w.tail
+	w.tail = nil // what is added meanwhile has another one
+	v := runAll(stages, c, s)
+	w.tail = tail
+	return v
 }
 
 // Behind is a filter for what comes in that is no message: it waits for messages

@@ -35,7 +35,6 @@ type work struct {
 	lines map[string]*line // of accounts that something waits for
 
 	batch   *batch
-	posted  bool
 	pending int  // bytes on their way to the disk
 	failing bool // the last update was not stored, and that was told
 	tail    []byte
@@ -231,13 +230,6 @@ func (w *work) keep(b *batch) {
 func (w *work) later(b *batch) {
 	if stored := w.env.Collected(); stored != nil {
 		b.stored = append(b.stored, stored)
-	}
-	if !w.posted {
-		w.posted = true
-		w.env.Loop.Post(func() {
-			w.posted = false
-			w.env.Router.Run(w.issue)
-		})
 	}
 }
 

@@ -20,8 +20,7 @@ type keeper struct {
 	clock   *store.Clock // of the ids of messages, in rooms with an archive or without
 	batch   *batch
 	marks   map[*room]bool // whose settled is to be stored with it
-	posted  bool
-	failing bool // the last update was not stored, and that was told
+	failing bool           // the last update was not stored, and that was told
 	tail    []byte
 	row     []byte
 	doc     xml.Doc // of a stanza that has waited
@@ -63,7 +62,7 @@ func newKeeper(f *service, e *feature.Env) *keeper {
 	k.clock = k.archive.Clock()
 	k.timer.Owner = k
 	e.Loop.Set(&k.timer, time.Duration(e.Config.Limits.ResumeTime)+grace)
-	e.BeforeSettling(k.issue)
+	e.Collects(k.issue)
 	return k
 }
 
@@ -83,21 +82,7 @@ func (k *keeper) add(poolName, owner string, it *saying, tag uint32, row []byte)
 	}
 	if rows.Bytes() >= maxRows {
 		k.issue()
-		return
 	}
-	k.later()
-}
-
-// later has the batch issued in the next turn.
-func (k *keeper) later() {
-	if k.posted {
-		return
-	}
-	k.posted = true
-	k.env.Loop.Post(func() {
-		k.posted = false
-		k.env.Router.Run(k.issue)
-	})
 }
 
 func (k *keeper) rowsOf(b *batch, name string) *store.Rows {

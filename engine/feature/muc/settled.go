@@ -75,7 +75,7 @@ func (k *keeper) settle(b *batch) {
 				k.mark(r)
 			}
 		}
-		k.later()
+		k.env.Join()
 	})
 }
 

@@ -2,7 +2,6 @@ package sm
 
 import (
 	"encoding/binary"
-	"errors"
 	"hash/maphash"
 	"time"
 
@@ -16,21 +15,22 @@ import (
 const lazily = time.Second
 
 // batch collects what the sessions of one loop have for the store, so that a
-// turn costs one update. What is collected in one turn is issued in the next.
+// turn costs one update, together with what other features have.
 type batch struct {
-	f      *Feature
-	env    *feature.Env
-	timer  loop.Timer
-	posted bool
+	f     *Feature
+	env   *feature.Env
+	timer loop.Timer
 	// failing says that the last update was not stored, and that this was told.
 	failing bool
+	touched []*keeper
 	work
+	spare []*store.Records
 }
 
 // work is one update.
 type work struct {
+	records *store.Records
 	puts    []put
-	touched []*keeper // to be looked at as a whole
 	acks    []ack
 	ops     []op
 	stored  []func() // of Env.Collected
@@ -38,10 +38,8 @@ type work struct {
 
 // put is a stanza for the store.
 type put struct {
-	k     *keeper
-	n     uint64
-	value []byte
-	mark  func(*store.Tx) error
+	k *keeper
+	n uint64
 }
 
 // ack is an acknowledgement that is to be stored before it is said.
@@ -50,7 +48,7 @@ type ack struct {
 	h uint32
 }
 
-// op is anything else.
+// op is anything else; fn may be nil.
 type op struct {
 	fn   func(*store.Tx) error
 	done func(error)
@@ -61,8 +59,18 @@ var seed = maphash.MakeSeed()
 func newBatch(f *Feature, env *feature.Env) *batch {
 	b := &batch{f: f, env: env}
 	b.timer.Owner = b
-	env.BeforeSettling(b.issue)
+	b.work = b.empty()
+	env.Collects(b.issue)
 	return b
+}
+
+// empty is the work there is at first: none.
+func (b *batch) empty() (w work) {
+	w.records = new(store.Records)
+	if n := len(b.spare); n > 0 {
+		w.records, b.spare = b.spare[n-1], b.spare[:n-1]
+	}
+	return w
 }
 
 // urgent has the batch issued in the next turn.
@@ -70,131 +78,153 @@ func (b *batch) urgent() {
 	if stored := b.env.Collected(); stored != nil {
 		b.stored = append(b.stored, stored)
 	}
-	if !b.posted {
-		b.posted = true
-		b.env.Loop.Post(b.issue)
+}
+
+// lazy has it issued within lazily.
+func (b *batch) lazy() {
+	if !b.timer.Active() {
+		b.env.Loop.Set(&b.timer, lazily)
+	}
+}
+
+// noted looks at the error of a change of records: an address or a stanza that is
+// too long for the store, which the limits of streams keep from happening.
+func (b *batch) noted(err error) {
+	if err != nil {
+		b.env.Log.Error("sm: cannot be stored", "err", err)
 	}
 }
 
 // keep stores stanza n of k before it goes out.
 func (b *batch) keep(k *keeper, n uint64, it item) {
-	b.puts = append(b.puts, put{k, n, value(it), b.env.Once()})
-	b.touch(k)
+	var head [itemHead]byte
+	it.putHead(head[:])
+	b.noted(stanzas.Put(b.records, k.owner(), k.sess.ID, n, head[:], it.stanza))
+	b.noted(b.env.Mark(b.records))
+	b.puts = append(b.puts, put{k, n})
 	b.urgent()
 }
 
-// value is a stanza in the store: when it came, its marks, itself.
+// itemHead is what a stanza in the store begins with: when it came, and its marks.
+const itemHead = 9
+
+func (it *item) putHead(b []byte) {
+	binary.BigEndian.PutUint64(b, uint64(it.at))
+	b[8] = it.marks
+}
+
+// value is a stanza as it is in the store.
 func value(it item) []byte {
-	v := binary.BigEndian.AppendUint64(make([]byte, 0, 9+len(it.stanza)), uint64(it.at))
-	return append(append(v, it.marks), it.stanza...)
+	v := make([]byte, itemHead, itemHead+len(it.stanza))
+	it.putHead(v)
+	return append(v, it.stanza...)
+}
+
+// itemOf reads what value has made. It borrows v.
+func itemOf(v []byte) (it item, ok bool) {
+	if len(v) < itemHead {
+		return it, false
+	}
+	return item{at: int64(binary.BigEndian.Uint64(v)), marks: v[8], stanza: v[itemHead:]}, true
 }
 
 // ack stores that h stanzas of the client's are acknowledged, and says so.
 func (b *batch) ack(k *keeper, h uint32) {
+	b.count(k, h)
 	b.acks = append(b.acks, ack{k, h})
 	b.touch(k)
+}
+
+// count stores that h stanzas of the client's are acknowledged.
+func (b *batch) count(k *keeper, h uint32) {
+	b.noted(feature.CountHandled(b.records, k.owner(), k.sess.ID, h))
 	b.urgent()
 }
 
-// do has fn in the update, and done called after it.
+// forget has what the client has acknowledged removed from the store, some time.
+func (b *batch) forget(k *keeper) {
+	if k.sess.Lasting && k.stored > k.trimmed {
+		k.trimmed = k.acked
+		b.noted(stanzas.Forget(b.records, k.owner(), k.sess.ID, k.acked))
+		b.lazy()
+	}
+}
+
+// do has fn, if not nil, in the update, and done called after it.
 func (b *batch) do(fn func(*store.Tx) error, done func(error)) {
 	b.ops = append(b.ops, op{fn, done})
 	b.urgent()
 }
 
-// touch has k's row and queue brought up to date, some time.
+// touch has k's row brought up to date, some time: with the next update.
 func (b *batch) touch(k *keeper) {
 	if k.state&touched != 0 || !k.sess.Lasting {
 		return
 	}
 	k.state |= touched
 	b.touched = append(b.touched, k)
-	if !b.posted && !b.timer.Active() {
-		b.env.Loop.Set(&b.timer, lazily)
-	}
+	b.lazy()
 }
 
 // Timeout is for the loop.
-func (b *batch) Timeout(*loop.Timer) { b.issue() }
+func (b *batch) Timeout(*loop.Timer) { b.env.Join() }
 
 // issue makes an update of what there is.
 func (b *batch) issue() {
-	b.posted = false
-	if len(b.touched)+len(b.puts)+len(b.acks)+len(b.ops) == 0 {
+	changes := b.changes()
+	if len(changes)+len(b.acks)+len(b.ops)+b.records.Bytes() == 0 {
 		return
 	}
 	w := b.work
-	b.work = work{}
-	changes := b.changes(w.touched)
+	b.work = b.empty()
 	b.env.Update(func(tx *store.Tx) error { return w.store(tx, changes) }, func(err error) { b.done(&w, err) })
 }
 
-// change is what became of a session beside its stanzas.
+// change is another row of a session.
 type change struct {
 	owner string
 	id    uint64
-	row   []byte // nil: as it was
-	acked uint64 // stanzas up to this one are the client's
-	trim  bool
+	row   []byte
 }
 
-func (b *batch) changes(ks []*keeper) (list []change) {
-	for _, k := range ks {
+// changes are those of the sessions that have been touched.
+func (b *batch) changes() (list []change) {
+	for _, k := range b.touched {
 		k.state &^= touched
 		if k.state&over != 0 {
 			continue
 		}
-		c := change{owner: k.owner(), id: k.sess.ID, acked: k.acked, trim: k.trimmed < k.acked && k.stored > k.trimmed}
-		k.trimmed = k.acked
 		row := b.f.appendRow(nil, k)
 		if h := maphash.Bytes(seed, row); h != k.rowHash {
-			k.rowHash, c.row = h, row
-		}
-		if c.row != nil || c.trim {
-			list = append(list, c)
+			k.rowHash = h
+			list = append(list, change{k.owner(), k.sess.ID, row})
 		}
 	}
+	clear(b.touched)
+	b.touched = b.touched[:0]
 	return list
 }
 
 // store is the update.
 func (w *work) store(tx *store.Tx, changes []change) error {
-	for _, p := range w.puts {
-		if err := errors.Join(stanzas.Put(tx, p.k.owner(), stanzaKey(p.k.sess.ID, p.n), p.value), p.mark(tx)); err != nil {
-			return err
-		}
-	}
 	for _, c := range changes {
-		if err := c.store(tx); err != nil {
-			return err
-		}
-	}
-	for _, a := range w.acks {
-		h := binary.BigEndian.AppendUint32(nil, a.h)
-		if err := errors.Join(counts.Put(tx, a.k.owner(), key(a.k.sess.ID), h),
-			feature.ForgetHandled(tx, a.k.owner(), a.k.sess.ID, a.h)); err != nil {
+		if err := feature.Sessions.Put(tx, c.owner, store.QueueKey(c.id), c.row); err != nil {
 			return err
 		}
 	}
 	for _, o := range w.ops {
+		if o.fn == nil {
+			continue
+		}
 		if err := o.fn(tx); err != nil {
 			return err
 		}
 	}
-	return nil
+	return tx.Journal(w.records)
 }
 
-func (c *change) store(tx *store.Tx) error {
-	if c.row != nil {
-		if err := sessions.Put(tx, c.owner, key(c.id), c.row); err != nil {
-			return err
-		}
-	}
-	if c.trim {
-		return trim(tx, c.owner, c.id, c.acked)
-	}
-	return nil
-}
+// maxRecords is how many bytes of memory of an update stay for another one.
+const maxRecords = 1 << 20
 
 // done lets go of what waited for the update. What could not be stored goes out
 // all the same: a full disk is no reason to keep people from talking.
@@ -206,11 +236,15 @@ func (b *batch) done(w *work, err error) {
 		}
 	}
 	b.failing = err != nil
+	w.records.Reset(maxRecords)
+	if len(b.spare) < 4 {
+		b.spare = append(b.spare, w.records)
+	}
+	if err != nil {
+		w.unkept()
+	}
 	for i := range w.puts {
 		w.puts[i].k.safe = w.puts[i].n
-		if err != nil {
-			w.puts[i].k.state |= lossy
-		}
 	}
 	for i := range w.puts {
 		w.puts[i].k.pump()
@@ -223,5 +257,16 @@ func (b *batch) done(w *work, err error) {
 	}
 	for _, stored := range w.stored {
 		stored()
+	}
+}
+
+// unkept notes that the stanzas of w are not in the store.
+func (w *work) unkept() {
+	last := make(map[*keeper]uint64)
+	for _, p := range w.puts {
+		last[p.k] = p.n
+	}
+	for k, n := range last {
+		k.unkept(n)
 	}
 }

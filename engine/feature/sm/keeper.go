@@ -2,6 +2,7 @@ package sm
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"time"
 
@@ -52,16 +53,17 @@ type keeper struct {
 	state            state
 }
 
-type state uint8
+type state uint16
 
 const (
-	asking   state = 1 << iota // <r/> is out, <a/> is not there
-	paused                     // Pause
-	starting                   // the stream is not to be written to yet
-	pacing                     // the stream has enough for now
-	touched                    // among those of the batch
-	lossy                      // not all is in the store that should be
-	over                       // the session has ended
+	asking    state = 1 << iota // <r/> is out, <a/> is not there
+	paused                      // Pause
+	starting                    // the stream is not to be written to yet
+	pacing                      // the stream has enough for now
+	touched                     // among those of the batch
+	lossy                       // not all is in the store that should be
+	shrinking                   // what is in memory is on its way to where it can be left
+	over                        // the session has ended
 )
 
 // Write numbers a stanza, keeps it, and sends it on.
@@ -84,6 +86,32 @@ func (k *keeper) Write(b []byte) {
 		k.b.f.Missed(k.env, k.sess, b)
 	}
 	k.limit()
+}
+
+// unkept notes that the store has not taken what it should have, up to stanza n:
+// neither that nor what was to be archived along with it. It goes out without the
+// archive's ids.
+func (k *keeper) unkept(n uint64) {
+	k.state |= lossy
+	first, id := k.acked+1, []byte("<stanza-id xmlns='urn:xmpp:sid:0' by='"+k.owner()+"' ")
+	k.queue.rewrite(func(i int, it item) item {
+		if at := first + uint64(i); it.marks&kept != 0 && it.marks&away == 0 && at > k.safe && at <= n {
+			it.stanza = without(it.stanza, id)
+		}
+		return it
+	})
+}
+
+// without returns b without the empty elements that begin with start.
+func without(b, start []byte) []byte {
+	for i := bytes.Index(b, start); i >= 0; i = bytes.Index(b, start) {
+		end := bytes.Index(b[i:], []byte("/>"))
+		if end < 0 {
+			break
+		}
+		b = slices.Concat(b[:i], b[i+end+2:])
+	}
+	return b
 }
 
 // Attached reports whether the session has a stream.
@@ -116,12 +144,14 @@ func (k *keeper) marks(b []byte) (m byte) {
 }
 
 // lasts reports whether a stanza means something to a client that comes back
-// after a restart: a message that is more than the news that somebody types.
+// after a restart: a message that is more than the news that somebody types, or
+// that has an id in an archive, which is not to be told before it is stored.
 // Presence does not, for everybody says theirs again; requests and answers do
 // not outlive those who asked.
 func lasts(b []byte) bool {
 	return bytes.HasPrefix(b, []byte("<message")) &&
-		(!bytes.Contains(b, []byte("http://jabber.org/protocol/chatstates")) || bytes.Contains(b, []byte("<body")))
+		(!bytes.Contains(b, []byte("http://jabber.org/protocol/chatstates")) || bytes.Contains(b, []byte("<body")) ||
+			bytes.Contains(b, []byte("urn:xmpp:sid:0")))
 }
 
 // others reports whether another resource takes the account's messages.
@@ -256,9 +286,7 @@ func (k *keeper) acknowledge(h uint32) {
 	k.next -= k.queue.pop(int(n))
 	k.acked += uint64(n)
 	k.asked = max(k.asked, k.acked)
-	if k.stored > k.trimmed {
-		k.b.touch(k)
-	}
+	k.b.forget(k)
 	k.makeRoom()
 }
 

@@ -46,7 +46,7 @@ func (o *old) first(owner jid.JID, fn func(r *row) bool) (z *frozen) {
 		return nil
 	}
 	o.env.View(func(tx *store.Tx) {
-		err := sessions.Each(tx, owner.String(), func(k string, v []byte) error {
+		err := feature.Sessions.Each(tx, owner.String(), func(k string, v []byte) error {
 			id := binary.BigEndian.Uint64([]byte(k))
 			if o.gone[id] || o.live(owner, id) {
 				return nil
@@ -125,7 +125,7 @@ func (o *old) Timeout(*loop.Timer) {
 	var owners []string
 	n := 0
 	o.env.View(func(tx *store.Tx) {
-		_ = sessions.Owners(tx, o.from, func(owner string) error {
+		_ = feature.Sessions.Owners(tx, o.from, func(owner string) error {
 			if n++; n > page {
 				return store.ErrStop
 			}

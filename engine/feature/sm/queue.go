@@ -101,21 +101,25 @@ func (q *queue) clear() {
 	*q = queue{}
 }
 
-// shrink leaves those stanzas to the store that are there: fn tells which. The
-// i-th is item i of the queue, from 0.
-func (q *queue) shrink(fn func(i int, it item) bool) {
-	var small queue
+// left returns an item whose bytes are in the store only.
+func (it item) left() item {
+	if it.marks&away == 0 {
+		it.stanza = binary.LittleEndian.AppendUint32(nil, uint32(len(it.stanza)))
+		it.marks |= away
+	}
+	return it
+}
+
+// rewrite puts what fn returns in the place of each item; i counts them from 0.
+func (q *queue) rewrite(fn func(i int, it item) item) {
+	var fresh queue
 	i := 0
 	q.each(func(it item) {
-		if it.marks&away == 0 && fn(i, it) {
-			it.stanza = binary.LittleEndian.AppendUint32(nil, uint32(len(it.stanza)))
-			it.marks |= away
-		}
-		small.push(it)
+		fresh.push(fn(i, it))
 		i++
 	})
 	q.clear()
-	*q = small
+	*q = fresh
 }
 
 // each calls fn for every item, oldest first.

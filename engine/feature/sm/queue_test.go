@@ -22,7 +22,12 @@ func TestQueueAgainstModel(t *testing.T) {
 			q.pop(n)
 			model = model[n:]
 		case n == 9 && step%100 == 0:
-			q.shrink(func(i int, it item) bool { return it.marks&kept != 0 })
+			q.rewrite(func(_ int, it item) item {
+				if it.marks&kept != 0 {
+					return it.left()
+				}
+				return it
+			})
 			for i := range model {
 				if model[i].marks&kept != 0 {
 					model[i].marks |= away
@@ -68,6 +73,16 @@ func TestWhatLasts(t *testing.T) {
 		if got := lasts([]byte(s)); got != want {
 			t.Errorf("%s: got %v, want %v", s, got, want)
 		}
+	}
+}
+
+// What could not be archived goes out without the ids that it had there, in a
+// carbon as well; ids of others stay.
+func TestWithoutIDs(t *testing.T) {
+	const of = "<stanza-id xmlns='urn:xmpp:sid:0' by='a@test' "
+	got := without([]byte("<message><b/>"+of+"id='1'/><stanza-id xmlns='urn:xmpp:sid:0' by='r@muc' id='2'/><x>"+of+"id='3'/></x></message>"), []byte(of))
+	if want := "<message><b/><stanza-id xmlns='urn:xmpp:sid:0' by='r@muc' id='2'/><x></x></message>"; string(got) != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

@@ -1,7 +1,7 @@
 package sm
 
 import (
-	"encoding/binary"
+	"errors"
 
 	"meerkat/engine/account"
 	"meerkat/engine/feature"
@@ -31,12 +31,62 @@ func (k *keeper) Detach() bool {
 // is in the store is left to the store.
 const roomy = 8 << 10
 
+// shrink puts what has been in the journal where it can be read, and then leaves
+// it there.
 func (k *keeper) shrink() {
-	if k.under == nil && k.queue.size() > roomy && k.state&lossy == 0 {
-		first := k.acked + 1
-		k.queue.shrink(func(i int, it item) bool { return it.marks&kept != 0 && first+uint64(i) <= k.safe })
-		k.rewind()
+	if k.under != nil || k.queue.size() <= roomy || k.state&(lossy|shrinking|over) != 0 {
+		return
 	}
+	owner, id, from := k.owner(), k.sess.ID, k.acked+1
+	list := k.heavy()
+	if len(list) == 0 {
+		return
+	}
+	k.state |= shrinking
+	k.b.do(func(tx *store.Tx) (err error) {
+		for _, h := range list {
+			err = errors.Join(err, stanzas.Keep(tx, owner, id, from+uint64(h.i), h.value))
+		}
+		return err
+	}, func(err error) {
+		if k.state &^= shrinking; err == nil && k.under == nil && k.state&over == 0 {
+			k.leave(list, int(k.acked+1-from))
+			k.shrink()
+		}
+	})
+}
+
+// heavyItem is item i of the queue, as the store is to have it.
+type heavyItem struct {
+	i     int
+	value []byte
+}
+
+// heavy returns what is in memory and may be in the store only.
+func (k *keeper) heavy() (list []heavyItem) {
+	i, first := 0, k.acked+1
+	k.queue.each(func(it item) {
+		if it.marks&kept != 0 && it.marks&away == 0 && first+uint64(i) <= k.safe {
+			list = append(list, heavyItem{i, value(it)})
+		}
+		i++
+	})
+	return list
+}
+
+// leave forgets the bytes of what is in the store now. So many items have left the
+// queue meanwhile.
+func (k *keeper) leave(list []heavyItem, gone int) {
+	k.queue.rewrite(func(i int, it item) item {
+		for len(list) > 0 && list[0].i < i+gone {
+			list = list[1:]
+		}
+		if len(list) > 0 && list[0].i == i+gone {
+			return it.left()
+		}
+		return it
+	})
+	k.rewind()
 }
 
 // resume takes <resume/> (XEP-0198 §5), on the loop of the account.
@@ -89,9 +139,8 @@ func (k *keeper) reply(r *feature.Resumption) {
 	h := k.sess.Received
 	done := func(error) { r.Done(k.sess, k.resumed(h), k.start) }
 	k.sess.AfterSettled(func() {
-		k.b.do(func(tx *store.Tx) error {
-			return counts.Put(tx, k.owner(), key(k.sess.ID), binary.BigEndian.AppendUint32(nil, h))
-		}, done)
+		k.b.count(k, h)
+		k.b.do(nil, done)
 	}, k.env.Router)
 }
 
@@ -181,8 +230,8 @@ func (k *keeper) pass() int {
 
 // fetch reads a stanza that is away.
 func (k *keeper) fetch(tx *store.Tx, n uint64) []byte {
-	if v := stanzas.Get(tx, k.owner(), stanzaKey(k.sess.ID, n)); len(v) > 9 {
-		return v[9:]
+	if it, ok := itemOf(stanzas.Get(tx, k.owner(), k.sess.ID, n)); ok {
+		return it.stanza
 	}
 	k.env.Log.Error("sm: a stanza is not in the store any more", "session", k.sess.JID.String())
 	return nil

@@ -9,13 +9,11 @@ import (
 	"meerkat/store"
 )
 
-// What a session that can be resumed has in the store, so that it can be resumed
-// after a restart as well. Owner is the bare JID.
-var (
-	sessions = store.NewMap("sm")       // by session: a row
-	counts   = store.NewMap("sm-h")     // by session: how many stanzas of the client's are acknowledged
-	stanzas  = store.NewMap("sm-queue") // by session and number: what its client has not acknowledged
-)
+// stanzas are what the clients of sessions that can be resumed have not
+// acknowledged, so that they can be resumed after a restart as well: by the number
+// of the stanza. What else belongs to such a session is in feature.Sessions, a row,
+// and in what feature.Handled knows. Owner is the bare JID.
+var stanzas = store.NewQueue("sm-queue", feature.Sessions)
 
 // rowVersion is the first byte of a row.
 const rowVersion = 1
@@ -33,21 +31,6 @@ type row struct {
 	presence   []byte
 	directed   []string
 	frozen     map[string][]byte // by feature
-}
-
-// key is a session's in the store.
-func key(id uint64) string {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], id)
-	return string(b[:])
-}
-
-// stanzaKey is a stanza's in the store; n is not modulo anything.
-func stanzaKey(id, n uint64) string {
-	var b [16]byte
-	binary.BigEndian.PutUint64(b[:], id)
-	binary.BigEndian.PutUint64(b[8:], n)
-	return string(b[:])
 }
 
 // appendRow appends the row of k's session.
@@ -158,37 +141,6 @@ func (w *row) apply(s *account.Session) {
 
 // remove removes what a session has in the store.
 func remove(tx *store.Tx, owner string, id uint64) error {
-	err := errors.Join(sessions.Delete(tx, owner, key(id)), counts.Delete(tx, owner, key(id)),
-		feature.ForgetAllHandled(tx, owner, id))
-	if err != nil {
-		return err
-	}
-	return trim(tx, owner, id, ^uint64(0))
-}
-
-// trim removes the stanzas of a session up to a number.
-func trim(tx *store.Tx, owner string, id, upTo uint64) error {
-	var gone []string
-	err := eachStanza(tx, owner, id, func(k string, n uint64, _ []byte) error {
-		if n > upTo {
-			return store.ErrStop
-		}
-		gone = append(gone, k)
-		return nil
-	})
-	for _, k := range gone {
-		err = errors.Join(err, stanzas.Delete(tx, owner, k))
-	}
-	return err
-}
-
-// eachStanza calls fn for the stored stanzas of a session, in order.
-func eachStanza(tx *store.Tx, owner string, id uint64, fn func(k string, n uint64, v []byte) error) error {
-	prefix := key(id)
-	return stanzas.EachFrom(tx, owner, prefix, func(k string, v []byte) error {
-		if len(k) != 16 || k[:8] != prefix {
-			return store.ErrStop
-		}
-		return fn(k, binary.BigEndian.Uint64([]byte(k[8:])), v)
-	})
+	return errors.Join(feature.Sessions.Delete(tx, owner, store.QueueKey(id)),
+		feature.DropHandled(tx, owner, id), stanzas.Drop(tx, owner, id))
 }

@@ -201,7 +201,7 @@ func (k *keeper) alive() bool { return k.sess.Account.Find(k.sess.JID.Resource()
 func (f *Feature) save(k *keeper, done func(error)) {
 	row, owner, id := f.appendRow(nil, k), k.owner(), k.sess.ID
 	k.rowHash = maphash.Bytes(seed, row)
-	k.b.do(func(tx *store.Tx) error { return sessions.Put(tx, owner, key(id), row) }, done)
+	k.b.do(func(tx *store.Tx) error { return feature.Sessions.Put(tx, owner, store.QueueKey(id), row) }, done)
 }
 
 // grant allows the session to be resumed within the time that the client wants,

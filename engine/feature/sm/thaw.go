@@ -1,7 +1,7 @@
 package sm
 
 import (
-	"encoding/binary"
+	"bytes"
 	"errors"
 
 	"meerkat/engine/account"
@@ -25,18 +25,16 @@ type frozen struct {
 // load reads a session with all that belongs to it.
 func load(tx *store.Tx, owner jid.JID, id uint64) (z *frozen, err error) {
 	o := owner.String()
-	z = &frozen{owner: owner, id: id, done: feature.Handled(tx, o, id)}
-	if z.row, err = readRow(sessions.Get(tx, o, key(id))); err != nil {
+	z = &frozen{owner: owner, id: id}
+	z.h, z.done = feature.Handled(tx, o, id)
+	if z.row, err = readRow(feature.Sessions.Get(tx, o, store.QueueKey(id))); err != nil {
 		return nil, err
 	}
-	if v := counts.Get(tx, o, key(id)); len(v) == 4 {
-		z.h = binary.BigEndian.Uint32(v)
-	}
-	return z, eachStanza(tx, o, id, func(_ string, n uint64, v []byte) error {
-		if len(v) < 9 {
+	return z, stanzas.Each(tx, o, id, func(n uint64, v []byte) error {
+		it, ok := itemOf(bytes.Clone(v))
+		if !ok {
 			return errRow
 		}
-		it := item{at: int64(binary.BigEndian.Uint64(v)), marks: v[8], stanza: append([]byte(nil), v[9:]...)}
 		z.items, z.n = append(z.items, it), append(z.n, n)
 		return nil
 	})
@@ -109,11 +107,10 @@ func (k *keeper) restore(z *frozen, done func(error)) {
 		handled[n] = print
 	}
 	k.b.do(func(tx *store.Tx) error {
-		err := errors.Join(remove(tx, owner, z.id), sessions.Put(tx, owner, key(id), row),
-			counts.Put(tx, owner, key(id), binary.BigEndian.AppendUint32(nil, z.h)),
-			feature.PutHandled(tx, owner, id, handled))
+		err := errors.Join(remove(tx, owner, z.id), feature.Sessions.Put(tx, owner, store.QueueKey(id), row),
+			feature.PutHandled(tx, owner, id, z.h, handled))
 		for i, it := range list {
-			err = errors.Join(err, stanzas.Put(tx, owner, stanzaKey(id, acked+1+uint64(i)), value(it)))
+			err = errors.Join(err, stanzas.Keep(tx, owner, id, acked+1+uint64(i), value(it)))
 		}
 		return err
 	}, done)
