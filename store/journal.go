@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -301,6 +300,12 @@ func (g *segment) close() error {
 	return unix.Munmap(b)
 }
 
+// body returns the records of a frame that frame has found sound.
+func (g *segment) body(off int) []byte {
+	end := off + recordsHead + int(binary.LittleEndian.Uint32(g.b[off+8:]))
+	return g.b[off+recordsHead : end : end]
+}
+
 // frame returns the records of the frame at off, nil if there is no whole one.
 func (g *segment) frame(off int) []byte {
 	b := g.b[off:]
@@ -343,10 +348,7 @@ func (g *segment) measure() (int, error) {
 // each calls fn for the records, in order.
 func (g *segment) each(fn func(r record) error) error {
 	for off := len(journalMagic); off < g.size; {
-		f := g.frame(off)
-		if f == nil {
-			return fmt.Errorf("%s: byte %d: %w", g.path, off, io.ErrUnexpectedEOF)
-		}
+		f := g.body(off)
 		off += recordsHead + len(f)
 		for len(f) > 0 {
 			r, size, err := parseRecord(f)

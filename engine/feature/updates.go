@@ -67,6 +67,10 @@ func (f *family) leave(u *updates) {
 // what its feature has collected, if there is something.
 func (e *Env) Collects(issue func()) { e.collect = append(e.collect, issue) }
 
+// FullUpdate is from how many bytes on what a feature has collected is not to wait
+// for the next turn.
+const FullUpdate = 256 << 10
+
 // Join has a joint update made in the next turn: one of all features, in their
 // order, that is stored as a whole or not at all.
 func (e *Env) Join() {
@@ -78,6 +82,12 @@ func (e *Env) Join() {
 	}
 	e.next = &family{n: e.updates.issue(), open: 1}
 	e.Loop.Post(e.makeJoint)
+}
+
+// JoinFull is Join for an update that is large: it is made at once.
+func (e *Env) JoinFull() {
+	e.Join()
+	e.Router.Run(e.issueJoint)
 }
 
 // Collected notes that something has been collected for the next joint update. The
@@ -104,7 +114,11 @@ type part struct {
 	done func(err error)
 }
 
+// issueJoint makes the update that Join wants, unless that has been done.
 func (e *Env) issueJoint() {
+	if e.next == nil {
+		return
+	}
 	j := &joint{family: e.next}
 	e.next, e.joint = nil, j
 	for _, issue := range e.collect {

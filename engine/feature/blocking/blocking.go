@@ -7,7 +7,6 @@ import (
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
 	"meerkat/engine/metric"
-	"meerkat/engine/roster"
 	"meerkat/engine/stanza"
 	"meerkat/store"
 	"meerkat/xml"
@@ -118,13 +117,13 @@ func (f *Feature) block(c *feature.Ctx, q *stanza.Stanza) {
 		return
 	}
 	limit := c.Config.Limits.Blocklist
-	f.change(c, q, func(l *lists) (string, []string, error) {
-		fresh := l.block(jids)
+	f.change(c, q, "block", func(l *lists) error {
+		l.block(jids)
 		if limit > 0 && len(l.fallback().Items) > limit {
 			limited.Add(metric.OffLoop, 1)
-			return "", nil, stanza.ResourceConstraint
+			return stanza.ResourceConstraint
 		}
-		return "block", fresh, nil
+		return nil
 	}, blocked)
 }
 
@@ -134,22 +133,20 @@ func (f *Feature) unblock(c *feature.Ctx, q *stanza.Stanza) {
 		c.Fail(q, cond, "")
 		return
 	}
-	f.change(c, q, func(l *lists) (string, []string, error) { return "unblock", l.unblock(jids), nil }, nil)
+	f.change(c, q, "unblock", func(l *lists) error { l.unblock(jids); return nil }, nil)
 }
 
 // change stores what apply does to the lists, then tells everybody: resources by
 // a push (XEP-0191 §3.3, §3.4), contacts by presence.
-func (f *Feature) change(c *feature.Ctx, q *stanza.Stanza, apply func(*lists) (string, []string, error), then func()) {
+func (f *Feature) change(c *feature.Ctx, q *stanza.Stanza, what string, apply func(*lists) error, then func()) {
 	env, owner, a, req := c.Env, c.Owner, c.Account, c.Later(q)
 	var l *lists
-	var what string
-	var jids []string
 	asked, _ := targets(q.Payload())
 	env.Update(func(tx *store.Tx) (err error) {
 		if l, err = edit(tx, owner.String()); err != nil {
 			return err
 		}
-		if what, jids, err = apply(l); err != nil {
+		if err = apply(l); err != nil {
 			return err
 		}
 		return l.save(tx, owner.String())
@@ -158,24 +155,26 @@ func (f *Feature) change(c *feature.Ctx, q *stanza.Stanza, apply func(*lists) (s
 			req.Error(err)
 			return
 		}
-		if what == "block" {
-			f.tell(env, a, jids, true) // while presence to them still passes
-		}
+		before := f.inForce(a)
 		f.keep(a, l)
 		req.Result(nil)
 		f.push(env, a, what, asked)
 		f.pushList(env, a, l.Default, false)
-		if what == "unblock" {
-			f.tell(env, a, jids, false)
-		}
+		f.announce(env, a, before)
 		if then != nil {
 			then()
 		}
 	})
 }
 
-// keep makes l what the account's filters look at.
+// keep makes l what the account's filters look at. An active list that is no more is
+// not active either.
 func (f *Feature) keep(a *account.Account, l *lists) {
+	for _, s := range a.Sessions {
+		if name := f.active.Of(s.Slots); name != nil && *name != "" && l.find(*name) == nil {
+			f.active.Put(&s.Slots, nil)
+		}
+	}
 	if len(l.Lists) == 0 {
 		l = nil
 	}
@@ -199,51 +198,5 @@ func pushIQ(e *feature.Env, s *account.Session, payload func(b *xml.Builder)) {
 	payload(&b)
 	out := b.End().Bytes()
 	s.Sink.Write(out)
-	e.Keep(out)
-}
-
-// tell sends unavailable presence to those just blocked, present presence to
-// those unblocked, as far as they get ours at all.
-func (f *Feature) tell(e *feature.Env, a *account.Account, jids []string, away bool) {
-	var contacts []jid.JID
-	e.View(func(tx *store.Tx) {
-		for it := range roster.Load(tx, a.JID.String()).All() {
-			j, err := jid.Parse(string(it.JID))
-			if err == nil && it.State&roster.From != 0 && anyMatches(jids, j) {
-				contacts = append(contacts, j)
-			}
-		}
-	})
-	for _, s := range a.Sessions {
-		for _, to := range contacts {
-			if s.Available() {
-				tellOne(e, s, to, away)
-			}
-		}
-	}
-}
-
-func anyMatches(jids []string, j jid.JID) bool {
-	for _, v := range jids {
-		if matches(v, j) {
-			return true
-		}
-	}
-	return false
-}
-
-func tellOne(e *feature.Env, s *account.Session, to jid.JID, away bool) {
-	if !away {
-		var doc xml.Doc
-		if p, err := doc.Parse(s.Presence, stanza.Client); err == nil {
-			e.Router.Send(to, p.AppendEdited(nil, stanza.Client, &xml.Edit{To: []byte(to.String())}))
-		}
-		return
-	}
-	var b xml.Builder
-	b.Reset(e.Scratch(), stanza.Client)
-	out := b.Start("presence", "").Attr("type", "unavailable").
-		Attr("from", s.JID.String()).Attr("to", to.String()).End().Bytes()
-	e.Router.Send(to, out)
 	e.Keep(out)
 }

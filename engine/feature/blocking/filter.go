@@ -88,7 +88,7 @@ func (f *Feature) FilterOut(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 		return feature.Continue
 	}
 	refusedOut.Add(c.Shard(), 1)
-	c.FailWith(s, stanza.NotAcceptable, func(b *xml.Builder) {
+	c.FailWith(s, stanza.Blocked, func(b *xml.Builder) {
 		b.Start("blocked", "urn:xmpp:blocking:errors").End()
 	})
 	return feature.Done

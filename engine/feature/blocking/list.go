@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"meerkat/engine/feature"
@@ -141,40 +142,40 @@ func (l *lists) blocked() (jids []string) {
 	return jids
 }
 
-// block adds JIDs to the front of the default list, which is made if need be,
-// and returns those that were not in it.
-func (l *lists) block(jids []string) (fresh []string) {
+// block adds JIDs to the front of the default list, which is made if need be.
+func (l *lists) block(jids []string) {
 	d := l.fallback()
 	if d == nil {
-		l.Default = "blocklist"
+		l.Default = l.unused("blocklist")
 		l.put(list{Name: l.Default})
 		d = l.fallback()
 	}
 	had := l.blocked()
 	for _, j := range jids {
-		if !slices.Contains(had, j) && !slices.Contains(fresh, j) {
-			fresh = append(fresh, j)
+		if !slices.Contains(had, j) {
+			had = append(had, j)
 			d.Items = slices.Insert(d.Items, 0, item{Type: "jid", Value: j, Deny: true})
 		}
 	}
 	d.renumber()
-	return fresh
 }
 
-// unblock takes JIDs off, all if none are named, and returns those that were on.
-func (l *lists) unblock(jids []string) (gone []string) {
-	d := l.fallback()
-	if d == nil {
-		return nil
+// unused returns name, or one like it that no list has.
+func (l *lists) unused(name string) string {
+	free := name
+	for i := 2; l.find(free) != nil; i++ {
+		free = name + " " + strconv.Itoa(i)
 	}
-	d.Items = slices.DeleteFunc(d.Items, func(i item) bool {
-		out := i.blocks() && (len(jids) == 0 || slices.Contains(jids, i.Value))
-		if out {
-			gone = append(gone, i.Value)
-		}
-		return out
-	})
-	return gone
+	return free
+}
+
+// unblock takes JIDs off, all if none are named.
+func (l *lists) unblock(jids []string) {
+	if d := l.fallback(); d != nil {
+		d.Items = slices.DeleteFunc(d.Items, func(i item) bool {
+			return i.blocks() && (len(jids) == 0 || slices.Contains(jids, i.Value))
+		})
+	}
 }
 
 // renumber keeps orders unique behind an insertion at the front.
@@ -222,14 +223,14 @@ func (i *item) fits(w *who) bool {
 	return ok && slices.Contains(it.Groups, i.Value)
 }
 
-// matches follows XEP-0191 §5: user@domain/resource, user@domain,
+// matches follows XEP-0191 §6: user@domain/resource, user@domain,
 // domain/resource, domain.
 func matches(value string, j jid.JID) bool {
 	if value == j.String() || value == j.BareString() || value == j.Domain() {
 		return true
 	}
-	domain, resource, ok := strings.Cut(value, "/")
-	return ok && !strings.Contains(domain, "@") && domain == j.Domain() && resource == j.Resource()
+	resource, ok := strings.CutPrefix(value, j.Domain())
+	return ok && len(resource) > 1 && resource[0] == '/' && resource[1:] == j.Resource()
 }
 
 // kindOf returns the bit of a stanza; 0 has no bit of its own: what goes out and

@@ -101,6 +101,7 @@ func (f *Feature) setActive(c *feature.Ctx, q *stanza.Stanza, name []byte) {
 		c.Fail(q, stanza.ItemNotFound, "")
 		return
 	}
+	before := f.inForce(c.Account)
 	if name == nil {
 		f.active.Put(&c.Session.Slots, nil)
 	} else {
@@ -113,6 +114,7 @@ func (f *Feature) setActive(c *feature.Ctx, q *stanza.Stanza, name []byte) {
 		}
 	}
 	c.Result(q, nil)
+	f.announce(c.Env, c.Account, before)
 }
 
 // relies reports whether another session goes by the list name.
@@ -190,9 +192,6 @@ func (f *Feature) removeList(c *feature.Ctx, q *stanza.Stanza, name string) {
 		c.Fail(q, stanza.Conflict, "")
 		return
 	}
-	if active := f.active.Of(c.Session.Slots); active != nil && *active == name {
-		f.active.Put(&c.Session.Slots, nil)
-	}
 	f.store(c, q, name, func(_ *store.Tx, l *lists) error {
 		l.Lists = slices.DeleteFunc(l.Lists, func(d list) bool { return d.Name == name })
 		if l.Default == name {
@@ -222,9 +221,11 @@ func (f *Feature) store(c *feature.Ctx, q *stanza.Stanza, name string, change fu
 			req.Error(err)
 			return
 		}
+		before := f.inForce(a)
 		f.keep(a, l)
 		req.Result(nil)
 		f.pushList(env, a, name, true)
+		f.announce(env, a, before)
 	})
 }
 

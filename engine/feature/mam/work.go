@@ -117,8 +117,8 @@ func (w *work) add(c *feature.Ctx, s *stanza.Stanza, peer jid.JID, hold bool) {
 		c.Keep(bytes)
 	}
 	w.later(b)
-	if rows.Bytes() >= maxRows {
-		w.issue()
+	if rows.Bytes() >= feature.FullUpdate {
+		w.env.JoinFull()
 	}
 }
 
@@ -137,9 +137,6 @@ func (w *work) slow(s *account.Session) {
 	s.Hold()
 	slowed.Add(w.env.Shard(), 1)
 }
-
-// maxRows is from how many bytes on a batch does not wait for the turn's end.
-const maxRows = 256 << 10
 
 // follow has s wait behind what waits already.
 func (w *work) follow(c *feature.Ctx, s *stanza.Stanza, to way) {
@@ -220,7 +217,7 @@ func (w *work) rowsOf(b *batch, name string) *store.Rows {
 func (w *work) keep(b *batch) {
 	for _, p := range b.pools {
 		if len(w.free) < 8 {
-			p.rows.Reset(2 * maxRows)
+			p.rows.Reset(2 * feature.FullUpdate)
 			w.free = append(w.free, p.rows)
 		}
 	}

@@ -44,9 +44,6 @@ type pool struct {
 	rows *store.Rows
 }
 
-// maxRows is from how many bytes on a batch does not wait for the turn's end.
-const maxRows = 256 << 10
-
 // keeper returns that of a loop, made when it is needed first.
 func (f *service) keeper(e *feature.Env) *keeper {
 	k := f.keepers[e.Shard()]
@@ -80,8 +77,8 @@ func (k *keeper) add(poolName, owner string, it *saying, tag uint32, row []byte)
 	if stored := k.env.Collected(); stored != nil {
 		b.stored = append(b.stored, stored)
 	}
-	if rows.Bytes() >= maxRows {
-		k.issue()
+	if rows.Bytes() >= feature.FullUpdate {
+		k.env.JoinFull()
 	}
 }
 
@@ -137,7 +134,7 @@ func (k *keeper) done(b *batch, err error) {
 	k.failing = err != nil
 	for _, p := range b.pools {
 		if len(k.free) < 8 {
-			p.rows.Reset(2 * maxRows)
+			p.rows.Reset(2 * feature.FullUpdate)
 			k.free = append(k.free, p.rows)
 		}
 	}

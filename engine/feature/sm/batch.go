@@ -25,6 +25,7 @@ type batch struct {
 	touched []*keeper
 	work
 	spare []*store.Records
+	debts debts
 }
 
 // work is one update.
@@ -57,7 +58,7 @@ type op struct {
 var seed = maphash.MakeSeed()
 
 func newBatch(f *Feature, env *feature.Env) *batch {
-	b := &batch{f: f, env: env}
+	b := &batch{f: f, env: env, debts: debts{loop: env.Loop}}
 	b.timer.Owner = b
 	b.work = b.empty()
 	env.Collects(b.issue)
@@ -103,6 +104,9 @@ func (b *batch) keep(k *keeper, n uint64, it item) {
 	b.noted(b.env.Mark(b.records))
 	b.puts = append(b.puts, put{k, n})
 	b.urgent()
+	if b.records.Bytes() >= feature.FullUpdate {
+		b.env.JoinFull()
+	}
 }
 
 // itemHead is what a stanza in the store begins with: when it came, and its marks.
@@ -223,9 +227,6 @@ func (w *work) store(tx *store.Tx, changes []change) error {
 	return tx.Journal(w.records)
 }
 
-// maxRecords is how many bytes of memory of an update stay for another one.
-const maxRecords = 1 << 20
-
 // done lets go of what waited for the update. What could not be stored goes out
 // all the same: a full disk is no reason to keep people from talking.
 func (b *batch) done(w *work, err error) {
@@ -236,8 +237,8 @@ func (b *batch) done(w *work, err error) {
 		}
 	}
 	b.failing = err != nil
-	w.records.Reset(maxRecords)
-	if len(b.spare) < 4 {
+	w.records.Reset(2 * feature.FullUpdate)
+	if len(b.spare) < 8 {
 		b.spare = append(b.spare, w.records)
 	}
 	if err != nil {
@@ -250,7 +251,7 @@ func (b *batch) done(w *work, err error) {
 		w.puts[i].k.pump()
 	}
 	for _, a := range w.acks {
-		a.k.say("a", a.h)
+		a.k.owe(a.h)
 	}
 	for _, o := range w.ops {
 		o.done(err)

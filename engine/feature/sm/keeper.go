@@ -21,6 +21,13 @@ const (
 	askAfter = 5 * time.Second
 )
 
+// lively is how many ms ago a stanza went to a client that may expect another one
+// soon, and patience is how long an acknowledgement waits for that.
+const (
+	lively   = 500
+	patience = 50 * time.Millisecond
+)
+
 // pace is how many bytes of what is kept go to a stream before it has to take
 // them: the client's own speed sets the pace.
 const pace = 128 << 10
@@ -48,6 +55,8 @@ type keeper struct {
 	sents            []func(ok bool) // callers of Sent, to be told when there is room
 	timer            loop.Timer      // attached: of the next question; detached: the end
 	askedAt          uint32          // Unix s
+	wroteAt          uint32          // Unix ms, modulo 2^32: of the last stanza to the stream
+	owed             uint32          // h of the acknowledgement that is owed, see owe
 	max              uint32          // s of waiting for the client; 0: can't be resumed
 	token            [16]byte
 	state            state
@@ -62,6 +71,8 @@ const (
 	pacing                      // the stream has enough for now
 	touched                     // among those of the batch
 	lossy                       // not all is in the store that should be
+	owing                       // an acknowledgement is owed
+	listed                      // among those that may owe one
 	shrinking                   // what is in memory is on its way to where it can be left
 	over                        // the session has ended
 )
@@ -168,6 +179,31 @@ func others(s *account.Session) bool {
 func (k *keeper) passed() {
 	k.out++
 	_, k.next = k.queue.at(k.next)
+	k.wroteAt = uint32(k.env.Now().UnixMilli())
+	k.pay()
+}
+
+// owe acknowledges h stanzas of the client's, which are stored. Where stanzas go to
+// the client all the time, it waits a moment for one to go out with: a write less,
+// on both sides.
+func (k *keeper) owe(h uint32) {
+	if k.owed = h; k.state&owing != 0 {
+		return
+	}
+	if uint32(k.env.Now().UnixMilli())-k.wroteAt > lively {
+		k.say("a", h)
+		return
+	}
+	k.state |= owing
+	k.b.debts.owe(k)
+}
+
+// pay says what is owed.
+func (k *keeper) pay() {
+	if k.state&owing != 0 {
+		k.state &^= owing
+		k.say("a", k.owed)
+	}
 }
 
 // limit ends the session of a client that is away and gets too much, or that is

@@ -17,7 +17,7 @@ func (k *keeper) Detach() bool {
 		return false
 	}
 	k.under = nil
-	k.state &^= asking | starting | pacing
+	k.state &^= asking | starting | pacing | owing
 	k.set(secondsOf(k.max))
 	detached.Add(k.env.Shard(), 1)
 	k.b.touch(k)
@@ -168,7 +168,7 @@ func (k *keeper) attach(stream account.Carrier) {
 	}
 	k.env.Loop.Stop(&k.timer)
 	k.under = stream
-	k.state = k.state&^(asking|pacing) | starting
+	k.state = k.state&^(asking|pacing|owing) | starting
 	stream.Carry(k.sess, k)
 	if k.state&paused != 0 {
 		stream.Pause()
