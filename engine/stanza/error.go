@@ -33,6 +33,7 @@ const (
 	ServiceUnavailable
 	SubscriptionRequired
 	UnexpectedRequest
+	Blocked // not-acceptable, for good (XEP-0191 §3.3)
 )
 
 // conditions gives each condition the error type that RFC 6120 §8.3.3
@@ -58,6 +59,7 @@ var conditions = [...]struct{ name, kind string }{
 	ServiceUnavailable:    {"service-unavailable", "cancel"},
 	SubscriptionRequired:  {"subscription-required", "auth"},
 	UnexpectedRequest:     {"unexpected-request", "wait"},
+	Blocked:               {"not-acceptable", "cancel"},
 }
 
 // String returns the condition's element name.

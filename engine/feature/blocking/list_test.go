@@ -51,3 +51,16 @@ func TestDamagedListsAreNotReplaced(t *testing.T) {
 		t.Error("an edit of damaged lists is stored")
 	}
 }
+
+// A list that somebody else's client calls "blocklist" is not written over.
+func TestBlockTakesAnUnusedName(t *testing.T) {
+	l := &lists{}
+	l.put(list{Name: "blocklist", Items: []item{{Deny: true, Order: 7, Kinds: iqs}}})
+	l.block([]string{"a@test", "b@test", "a@test"})
+	if got := l.blocked(); len(got) != 2 {
+		t.Errorf("blocked: %q, want a@test and b@test", got)
+	}
+	if old := l.find("blocklist"); l.Default == "blocklist" || len(old.Items) != 1 || old.Items[0].Order != 7 {
+		t.Errorf("the default list is %q, the one that was there %+v", l.Default, old)
+	}
+}
