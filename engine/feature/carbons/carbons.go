@@ -119,7 +119,9 @@ func (f *Feature) Inbound(deliver feature.Stage) feature.Stage {
 	return func(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 		v := deliver(c, s)
 		if a := c.Account; a != nil && f.wanted(a) && accepted(a, s) && eligible(s) && !fromRoom(s) {
-			f.copy(c, s, "received", func(to *account.Session) bool { return !gets(a, to, s) })
+			f.copy(c, s, "received", func(to *account.Session) bool {
+				return !gets(a, to, s) && to.JID != s.From && !to.Refused(s) // from oneself: not to the one who wrote
+			})
 		}
 		return v
 	}

@@ -20,7 +20,7 @@ func eligible(s *stanza.Stanza) bool {
 	if private(s.Elem) {
 		return false
 	}
-	return s.Type == stanza.Chat || speaks(s.Elem)
+	return s.Type == stanza.Chat || speaks(s.Elem, s.Type == stanza.Normal)
 }
 
 // private reports whether the sender wants no copies: by the element, or by the
@@ -29,12 +29,13 @@ func private(e xml.Elem) bool {
 	return e.Child("private", space).OK() || e.Child("no-copy", hints).OK()
 }
 
-// speaks reports whether a message has a payload that instant messaging uses.
-func speaks(e xml.Elem) bool {
+// speaks reports whether a message has a payload that instant messaging uses. In one
+// that is no headline a body is one.
+func speaks(e xml.Elem, body bool) bool {
 	for c := e.First(); c.OK(); c = c.Next() {
 		switch string(c.Space()) {
 		case stanza.Client:
-			if string(c.Local()) == "body" {
+			if body && string(c.Local()) == "body" {
 				return true
 			}
 		case "urn:xmpp:receipts", // XEP-0184
@@ -60,7 +61,7 @@ func answersIM(e xml.Elem) bool {
 	if first.Is("error", stanza.Client) {
 		first = first.Next()
 	}
-	return !first.OK() || speaks(e)
+	return !first.OK() || speaks(e, true)
 }
 
 // fromRoom reports whether a message that came in is a private one of a room's

@@ -39,6 +39,8 @@ func TestEligible(t *testing.T) {
 		{"normal", invite, true, true},
 		{"normal", direct, true, true},
 		{"headline", "<subject>s</subject>", false, false},
+		{"headline", "<body>b</body>", false, false},
+		{"headline", "<body>b</body>" + receipt, true, true},
 		{"groupchat", "<body>b</body>", false, false},
 		{"groupchat", marker, false, false},
 		{"error", broken, true, true},
