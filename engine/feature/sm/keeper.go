@@ -187,6 +187,9 @@ func (k *keeper) passed() {
 // the client all the time, it waits a moment for one to go out with: a write less,
 // on both sides.
 func (k *keeper) owe(h uint32) {
+	if k.under == nil || k.state&starting != 0 {
+		return // the stream that it was for is gone: <resumed/> says as much or more
+	}
 	if k.owed = h; k.state&owing != 0 {
 		return
 	}
