@@ -37,6 +37,9 @@ type Limits struct {
 	OutputHard  Size     `toml:"output_hard" default:"4MiB" min:"16KiB" max:"1GiB" doc:"Bytes waiting for a client above which it is closed. Its messages go to the offline store."`
 	OutputStall Duration `toml:"output_stall" default:"60s" min:"1s" max:"24h" doc:"Time a client may take none of the bytes waiting for it before it is closed."`
 
+	// Sessions whose client says that nobody looks (XEP-0352).
+	InactiveBytes Size `toml:"inactive_bytes" default:"64KiB" min:"1KiB" max:"16MiB" zero:"nothing" reload:"live" doc:"Bytes of presence, chat states and events held back for a client that says that nobody looks at it. With more all of it goes out."`
+
 	// Sessions whose client has lost its connection (XEP-0198).
 	ResumeTime    Duration `toml:"resume_time" default:"5m" min:"1s" max:"24h" reload:"live" doc:"Time a session waits for its client to come back and resume it. Longer bridges longer tunnels; shorter lets contacts see sooner that somebody is gone, and costs less memory."`
 	ResumeStanzas int      `toml:"resume_stanzas" default:"1000" min:"10" max:"1000000" doc:"Stanzas kept for a session until its client has acknowledged them. With more the session ends, and its messages go to the offline store; a client that is connected is given output_stall to catch up."`

@@ -19,6 +19,8 @@ var (
 		"Stanzas held back for inactive clients.")
 	saved = metric.NewCounter("meerkat_csi_saved_total",
 		"Of those, the ones never sent, because a later one took their place.")
+	limited = metric.NewCounter("meerkat_csi_limited_total",
+		"Times that held stanzas went out because of limits.inactive_bytes.")
 	wakes = metric.NewCounter("meerkat_csi_wakes_total",
 		"Times that held stanzas went out: at most so many packets instead of meerkat_csi_held_total.")
 )

@@ -7,9 +7,6 @@ import (
 	"meerkat/xml"
 )
 
-// maxHeld bounds what is held for one client, in bytes; beyond it all goes out.
-const maxHeld = 64 << 10
-
 // holder is the Sink of an inactive session.
 type holder struct {
 	f     feat
@@ -23,8 +20,11 @@ type holder struct {
 
 // Write holds b back, or sends it behind what is held.
 func (h *holder) Write(b []byte) {
-	key := keyOf(b)
-	if key == "" || h.bytes+len(b) > maxHeld {
+	key, most := keyOf(b), int(h.env.Config.Limits.InactiveBytes)
+	if key == "" || h.bytes+len(b) > most {
+		if key != "" && most > 0 {
+			limited.Add(h.env.Shard(), 1)
+		}
 		h.release()
 		h.inner.Write(b)
 		if h.of.Connected() {
@@ -102,7 +102,11 @@ func messageKey(e xml.Elem, from string) string {
 			if key = eventKey(c.First(), from); key == "" {
 				return ""
 			}
-		case "urn:xmpp:hints", "urn:xmpp:delay":
+		case "urn:xmpp:hints", "urn:xmpp:delay", "urn:xmpp:sid:0", "urn:xmpp:occupant-id:0":
+		case "http://jabber.org/protocol/muc#user": // of an occupant's private message
+			if c.First().OK() {
+				return ""
+			}
 		case stanza.Client:
 			if string(c.Local()) != "thread" {
 				return ""

@@ -29,3 +29,28 @@ func TestKeys(t *testing.T) {
 		}
 	}
 }
+
+// Chat states wait also where clients and rooms say more beside them; what says
+// anything else does not.
+func TestStatesWait(t *testing.T) {
+	const state = "<composing xmlns='http://jabber.org/protocol/chatstates'/>"
+	for inner, waits := range map[string]bool{
+		state: true,
+		state + "<thread>t</thread><no-store xmlns='urn:xmpp:hints'/>":                       true,
+		state + "<origin-id xmlns='urn:xmpp:sid:0' id='1'/>":                                 true,
+		state + "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='1'/>":                       true,
+		state + "<x xmlns='http://jabber.org/protocol/muc#user'/>":                           true,
+		state + "<x xmlns='http://jabber.org/protocol/muc#user'><invite from='a@test'/></x>": false,
+		state + "<body>b</body>":                                                         false,
+		"<stanza-id xmlns='urn:xmpp:sid:0' id='1' by='a@test'/>":                         false,
+		"<x xmlns='http://jabber.org/protocol/muc#user'/>":                               false,
+		"<received xmlns='urn:xmpp:receipts' id='1'/><no-store xmlns='urn:xmpp:hints'/>": false,
+		"<displayed xmlns='urn:xmpp:chat-markers:0' id='1'/>":                            false,
+		state + "<propose xmlns='urn:xmpp:jingle-message:0' id='1'/>":                    false,
+		"<subject>s</subject>" + state:                                                   false,
+	} {
+		if key := keyOf([]byte("<message from='room@c/n'>" + inner + "</message>")); (key != "") != waits {
+			t.Errorf("%s waits as %q, want %v", inner, key, waits)
+		}
+	}
+}
