@@ -171,6 +171,10 @@ func (r *run) contenders(layout load.Layout, fl floorOptions, program floorProgr
 		flr, err = r.besides(srv)
 		return srv, flr, err
 	}
+	if fl.plain {
+		flr, err = r.without(layout, adjust)
+		return srv, flr, err
+	}
 	flr, addr, err := startFloor(layout, fl.loops, program)
 	if err != nil {
 		return srv, flr, err
@@ -195,6 +199,17 @@ func (r *run) besides(srv *contender) (*contender, error) {
 	if err == nil {
 		err = r.allOnline(fleet, t.Users, 64)
 	}
+	return c, err
+}
+
+// without is another server like srv, whose users ask for nothing besides messages
+// and presence, in place of the floor.
+func (r *run) without(layout load.Layout, adjust func(*load.Target)) (*contender, error) {
+	if r.server.addr+r.server.direct+r.server.keep != "" {
+		return nil, usageError("-plain goes with a server that is started here, and not with -keep")
+	}
+	c, err := r.join(layout, func(t *load.Target) { adjust(t); t.Full = false })
+	c.name = "plain"
 	return c, err
 }
 
@@ -235,6 +250,7 @@ func (c *contender) close() {
 type floorOptions struct {
 	off   bool
 	tcp   bool
+	plain bool
 	loops int
 }
 

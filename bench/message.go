@@ -48,6 +48,7 @@ func message(fs *flag.FlagSet) func(*run) error {
 	full := fs.Bool("full", false, "with stream management (XEP-0198), carbons (XEP-0280), and all messages archived (XEP-0313)")
 	rate := fs.Float64("rate", 0, "instead: an open loop of so many messages a second in all")
 	open := fs.Float64("open", 0.5, "then an open loop at this share of the rate that was reached; 0: none")
+	fs.BoolVar(&fl.plain, "plain", false, "with -full: measure a second server without all that in place of the floor")
 	most := fs.Float64("most", 0, "largest ratio to the floor that passes; 0: any")
 	return func(r *run) error {
 		job.Users = 2 * *pairs
