@@ -33,7 +33,7 @@ func (f *features) filterIn() []feature.Stage {
 func (f *features) outbound() []feature.Stage {
 	return []feature.Stage{
 		offline.Genuine, // first: no stamps in the server's name
-		f.pep.Outbound,  // answers to who wants to subscribe
+		f.pep.Outbound,  // answers to who wants to subscribe; how far a chat has been read
 		f.mam.Outbound( // into the sender's archive; once it is there
 			f.carbons.Outbound, // to the sender's other sessions, with its id
 		),

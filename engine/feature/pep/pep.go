@@ -11,6 +11,8 @@
 package pep
 
 import (
+	"slices"
+
 	"meerkat/engine/caps"
 	"meerkat/engine/config"
 	"meerkat/engine/feature"
@@ -53,8 +55,8 @@ func New(host *pubsub.Host, clients *caps.Clients) (feature.Feature, *Feature) {
 	everybody := feature.Own | feature.Other
 	return feature.Feature{
 		Name:            "pep",
-		Spec:            "XEP-0060, XEP-0163, XEP-0222, XEP-0223",
-		AccountDisco:    append(append([]string{}, pubsub.Features...), pubsub.PersonalFeatures...),
+		Spec:            "XEP-0060, XEP-0163, XEP-0222, XEP-0223, XEP-0490",
+		AccountDisco:    slices.Concat(pubsub.Features, pubsub.PersonalFeatures, []string{displayedAssist}),
 		AccountIdentity: []feature.Identity{{Category: "pubsub", Type: "pep"}},
 		AccountNode:     host.Disco,
 		IQ: []feature.IQ{
@@ -127,8 +129,10 @@ func (f *Feature) PresenceIn(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 	return feature.Continue
 }
 
-// Outbound is the stage that takes an owner's answer to who wants to subscribe.
+// Outbound is the stage that takes an owner's answer to who wants to subscribe, and
+// what a message says of how far a chat has been read.
 func (f *Feature) Outbound(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
+	f.displayed(c, s)
 	if s.To != c.Owner || !f.host.Authorization(c, s, c.Owner) {
 		return feature.Continue
 	}
