@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"time"
 
 	"meerkat/engine/jid"
@@ -24,6 +25,8 @@ var (
 		"Logins by token (XEP-0484).")
 	tokenFailures = metric.NewCounter("meerkat_auth_token_failures_total",
 		"Logins by token that were refused.")
+	tokensEvicted = metric.NewCounter("meerkat_auth_tokens_evicted_total",
+		"Tokens that made room for another one: an account may have 100.")
 	tokensIssued = metric.NewCounter("meerkat_auth_tokens_issued_total",
 		"Tokens given to clients.")
 )
@@ -149,13 +152,14 @@ func (t *Tokens) login(mechanism string, b Binding, host, agent string, in []byt
 		return nil, errToken
 	}
 	account, err := t.accounts.Lookup(user)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, errToken
-	case account.Credentials.Disabled:
+	}
+	l, err := t.match(account.JID, agent, m, tokenMechanisms[m].data(&b), mac, now)
+	if err == nil && account.Credentials.Disabled { // which is said to who has proved to be its owner
 		return nil, Failure{Condition: AccountDisabled, Text: "this account is disabled"}
 	}
-	return t.match(account.JID, agent, m, tokenMechanisms[m].data(&b), mac, now)
+	return l, err
 }
 
 // errToken is for a wrong token and an unknown name alike.
@@ -234,25 +238,62 @@ func (t *Tokens) Next(user jid.JID, agent string, by *TokenLogin, want string, f
 }
 
 // turn changes the slots: a token that is used for the first time ends the one
-// before it, a new one ends one that was never used.
+// before it, a new one ends one that was never used. by may have been used for the
+// first time by another login meanwhile; it may also be gone, and then it does not
+// come back, and nothing comes of it.
 func turn(tx *store.Tx, owner, agent string, by *TokenLogin, used, forget bool, put []byte) error {
-	if used {
-		if err := tokens.Put(tx, owner, place(agent, current), by.record.append(nil)); err != nil {
-			return err
+	newest, oldest := place(agent, fresh), place(agent, current)
+	if by != nil {
+		v := by.record.append(nil)
+		there := bytes.Equal(tokens.Get(tx, owner, newest), v)
+		if !there && !bytes.Equal(tokens.Get(tx, owner, oldest), v) {
+			return errRevoked
 		}
-		if err := tokens.Delete(tx, owner, place(agent, fresh)); err != nil {
-			return err
+		if used && there {
+			if err := errors.Join(tokens.Put(tx, owner, oldest, v), tokens.Delete(tx, owner, newest)); err != nil {
+				return err
+			}
 		}
 	}
 	if forget {
-		if err := tokens.Delete(tx, owner, place(agent, current)); err != nil {
+		if err := errors.Join(tokens.Delete(tx, owner, oldest), tokens.Delete(tx, owner, newest)); err != nil {
 			return err
 		}
 	}
-	if put != nil {
-		return tokens.Put(tx, owner, place(agent, fresh), put)
+	if put == nil {
+		return nil
 	}
-	return nil
+	if err := makeRoom(tx, owner, newest); err != nil {
+		return err
+	}
+	return tokens.Put(tx, owner, newest, put)
+}
+
+var errRevoked = errors.New("auth: the token was revoked while it was used")
+
+// maxTokens bounds the tokens of an account: clients that are not used any more leave
+// theirs behind, and anybody who may log in can call himself a new client each time.
+const maxTokens = 100
+
+// makeRoom removes, where there are too many, the token that ends first, of others
+// than key.
+func makeRoom(tx *store.Tx, owner, key string) error {
+	n, first, least := 0, "", int64(0)
+	err := tokens.Each(tx, owner, func(k string, v []byte) error {
+		if k == key {
+			return nil
+		}
+		n++
+		if r, _ := readRecord(v); first == "" || r.expiry < least {
+			first, least = k, r.expiry
+		}
+		return nil
+	})
+	if err != nil || n < maxTokens {
+		return err
+	}
+	tokensEvicted.Add(metric.OffLoop, 1)
+	return tokens.Delete(tx, owner, first)
 }
 
 // Revoke ends all tokens of an account: none of its clients gets in by one.
