@@ -113,6 +113,21 @@ func TestPutCopiesAndEmptyIsNotNil(t *testing.T) {
 	})
 }
 
+// TestEmptyValueComesFirst: an empty value that is the first thing a transaction
+// puts is there in the same transaction, and can be removed.
+func TestEmptyValueComesFirst(t *testing.T) {
+	s := openTest(t, t.TempDir())
+	must(t, s, func(tx *Tx) error {
+		if err := testMap.Put(tx, "o", "k", nil); err != nil {
+			return err
+		}
+		if testMap.Get(tx, "o", "k") == nil {
+			return errOnPurpose // RemoveOwner would look for it for ever
+		}
+		return s.RemoveOwner(tx, "o")
+	})
+}
+
 func TestEachPagesAndStops(t *testing.T) {
 	s := openTest(t, t.TempDir())
 	var ids []uint64

@@ -186,12 +186,12 @@ func (a *arena) copy(v []byte) []byte {
 	return p
 }
 
-// alloc returns n bytes that live until reset.
+// alloc returns n bytes, not nil if none, that live until reset.
 func (a *arena) alloc(n int) []byte {
 	if n > arenaChunk/8 {
 		return make([]byte, n)
 	}
-	if n > len(a.free) {
+	if n > len(a.free) || a.free == nil {
 		a.free = make([]byte, arenaChunk)
 		if a.first == nil {
 			a.first = a.free
