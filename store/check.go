@@ -118,16 +118,23 @@ func Check(dir string) error {
 	return nil
 }
 
-// checkJournal reads what a crash has left of the journal.
+// checkJournal reads what a crash has left of the journal. A store that was
+// never opened since there is one has none.
 func checkJournal(dir string) error {
-	paths, err := filepath.Glob(filepath.Join(dir, "*.journal"))
-	if err != nil {
+	paths, _, err := listSegments(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return withSegments(paths, func(all []*segment) error {
-		_, err := remains(all, nil)
-		return err
-	})
+	found := findings{}
+	for _, path := range paths {
+		err := withSegments([]string{path}, func(all []*segment) error {
+			return all[0].each(func(r record) error { _, err := r.queue(); return err })
+		})
+		if err != nil {
+			found.add(err)
+		}
+	}
+	return errors.Join(found...)
 }
 
 func checkAll(path string) (err error) {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -34,6 +35,8 @@ const (
 	recordsMagic = 0x4a524b4d
 	recordsHead  = 20
 	maxSpares    = 2 // files kept for use again
+	segmentExt   = ".journal"
+	spareSuffix  = ".spare"
 )
 
 // segmentSize is when a segment is full. Tests make it smaller.
@@ -63,7 +66,14 @@ type journal struct {
 // journalCounters are since Open.
 type journalCounters struct{ bytes, moved atomic.Uint64 }
 
-func segmentName(n uint32) string { return fmt.Sprintf("%08d.journal", n) }
+func segmentName(n uint32) string { return fmt.Sprintf("%010d%s", n, segmentExt) }
+
+// segmentNumber is the number in the name of a segment.
+func segmentNumber(path string) (n uint32, ok bool) {
+	base, ok := strings.CutSuffix(filepath.Base(path), segmentExt)
+	v, err := strconv.ParseUint(base, 10, 32)
+	return uint32(v), ok && err == nil
+}
 
 // openJournal moves to main.db what a crash has left.
 func (s *Store) openJournal() error {
@@ -84,27 +94,39 @@ func (s *Store) openJournal() error {
 }
 
 // find returns the segments there are, oldest first, and removes spare files.
-func (j *journal) find() (paths []string, err error) {
-	entries, err := os.ReadDir(j.dir)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		base, ok := strings.CutSuffix(e.Name(), ".journal")
-		n, bad := strconv.ParseUint(base, 10, 32)
-		path := filepath.Join(j.dir, e.Name())
-		switch {
-		case ok && bad == nil:
-			j.number = max(j.number, uint32(n))
-			paths = append(paths, path)
-		case strings.HasSuffix(e.Name(), ".spare"):
+func (j *journal) find() ([]string, error) {
+	paths, others, err := listSegments(j.dir)
+	for _, path := range others {
+		if strings.HasSuffix(path, segmentExt+spareSuffix) {
 			err = errors.Join(err, os.Remove(path))
-		default:
-			j.store.opt.Logger.Warn("store: a file that is not ours is in the journal", "file", path)
+			continue
+		}
+		j.store.opt.Logger.Warn("store: a file that is not ours is in the journal", "file", path)
+	}
+	if len(paths) > 0 {
+		j.number, _ = segmentNumber(paths[len(paths)-1])
+	}
+	return paths, err
+}
+
+// listSegments returns the paths of the segments in dir, oldest first, and those
+// of other files.
+func listSegments(dir string) (paths, others []string, err error) {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if _, ok := segmentNumber(path); ok {
+			paths = append(paths, path)
+		} else {
+			others = append(others, path)
 		}
 	}
-	slices.Sort(paths)
-	return paths, err
+	slices.SortFunc(paths, func(x, y string) int {
+		a, _ := segmentNumber(x)
+		b, _ := segmentNumber(y)
+		return cmp.Compare(a, b)
+	})
+	return paths, others, err
 }
 
 // close moves what there is to main.db, so that a store that is closed is whole
@@ -232,14 +254,18 @@ func (j *journal) publish() {
 	j.unstage()
 }
 
-// takeBack takes the mark off the frame that write has written.
+// takeBack cuts off the frame that write has written. Cutting needs no room on
+// the disk, as writing over it might.
 func (j *journal) takeBack() error {
 	if j.staged == 0 {
 		return nil
 	}
 	defer j.unstage()
-	clear(j.head[:])
-	if _, err := j.f.WriteAt(j.head[:], j.size); err != nil {
+	err := j.f.Truncate(j.size)
+	if err == nil {
+		err = fdatasync(j.f)
+	}
+	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUncertain, err)
 	}
 	return nil
@@ -277,8 +303,8 @@ func openSegment(path string) (*segment, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, _ := strconv.ParseUint(strings.TrimSuffix(filepath.Base(path), ".journal"), 10, 32)
-	g := &segment{path: path, number: uint32(n)}
+	g := &segment{path: path}
+	g.number, _ = segmentNumber(path)
 	if info.Size() < int64(len(journalMagic)) {
 		return g, nil // made, and then came the crash
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -29,31 +30,54 @@ func subjectOf(r record) subject {
 }
 
 // forgotten is up to where the values of each subject are not needed any more.
-type forgotten map[subject]uint64
+type forgotten map[subject]limits
+
+// limits are the last numbers that Forget and Count were told of a subject, of
+// either the last of all.
+type limits struct {
+	upTo, count     uint64
+	forgot, counted bool
+}
 
 func (f forgotten) note(r record) error {
 	if r.kind == recordPut {
 		return nil
 	}
 	s := subjectOf(r)
-	if upTo, ok := f[s]; !ok || reached(upTo, r.n) {
-		f[s] = r.n
+	l := f[s]
+	if !l.forgot || reached(l.upTo, r.n) {
+		l.upTo, l.forgot = r.n, true
 	}
+	if r.kind == recordCount && (!l.counted || reached(l.count, r.n)) {
+		l.count, l.counted = r.n, true
+	}
+	f[s] = l
 	return nil
+}
+
+// says reports whether r is still to be heeded.
+func (f forgotten) says(r record) bool {
+	switch l := f[subjectOf(r)]; r.kind {
+	case recordPut:
+		return !l.forgot || !reached(r.n, l.upTo)
+	case recordCount:
+		return r.n == l.count
+	default:
+		return r.n == l.upTo
+	}
 }
 
 // remains returns the records of segments that say something still: values that
 // have not been forgotten by any of these and later ones, and the last that each
-// subject was forgotten up to. They are in the order of main.db.
+// subject was forgotten and counted up to. They are in the order of main.db.
 func remains(segments, later []*segment) (list []record, err error) {
-	upTo := forgotten{}
+	f := forgotten{}
 	for _, g := range slices.Concat(segments, later) {
-		err = errors.Join(err, g.each(upTo.note))
+		err = errors.Join(err, g.each(f.note))
 	}
 	for _, g := range segments {
 		err = errors.Join(err, g.each(func(r record) error {
-			last, ok := upTo[subjectOf(r)]
-			if !ok || r.kind == recordPut && !reached(r.n, last) || r.kind != recordPut && r.n == last {
+			if f.says(r) {
 				list = append(list, r)
 			}
 			return nil
@@ -64,29 +88,12 @@ func remains(segments, later []*segment) (list []record, err error) {
 }
 
 func compareRecords(x, y record) int {
-	if c := bytes.Compare(x.tag, y.tag); c != 0 {
-		return c
-	}
-	if c := bytes.Compare(x.owner, y.owner); c != 0 {
-		return c
-	}
-	switch {
-	case x.id != y.id:
-		return compareNumbers(x.id, y.id)
-	case x.kind != y.kind:
-		return int(x.kind) - int(y.kind)
-	}
-	return compareNumbers(x.n, y.n)
+	return cmp.Or(bytes.Compare(x.tag, y.tag), bytes.Compare(x.owner, y.owner), cmp.Compare(x.id, y.id),
+		cmp.Compare(x.kind, y.kind), cmp.Compare(x.n, y.n))
 }
 
-func compareNumbers(x, y uint64) int {
-	if x < y {
-		return -1
-	}
-	return 1
-}
-
-// move puts records into main.db.
+// move puts records into main.db. They may have been put there already, and
+// main.db may know more than they do.
 func move(tx *Tx, list []record) error {
 	for i := range list {
 		r := &list[i]
@@ -95,17 +102,17 @@ func move(tx *Tx, list []record) error {
 			return err
 		}
 		owner := string(r.owner)
-		switch alive := q.alive(tx, owner, r.id); {
-		case !alive:
+		if !q.alive(tx, owner, r.id) {
 			continue
-		case r.kind == recordPut:
-			err = q.Keep(tx, owner, r.id, r.n, r.value)
+		}
+		switch counted, ok := q.Counted(tx, owner, r.id); {
 		case r.kind == recordForget:
 			err = q.trim(tx, owner, r.id, r.n)
-		case r.kind == recordCount:
-			err = q.KeepCount(tx, owner, r.id, r.n)
+		case ok && reached(r.n, counted): // KeepCount was told of it, or of a later one
+		case r.kind == recordPut:
+			err = q.Keep(tx, owner, r.id, r.n, r.value)
 		default:
-			err = damaged("a record of kind %d", r.kind)
+			err = q.KeepCount(tx, owner, r.id, r.n)
 		}
 		if err != nil {
 			return err
@@ -150,42 +157,55 @@ func (j *journal) moveFirst() {
 		return nil
 	})
 	switch {
+	case err == nil:
+		err = j.retire(paths[0])
 	case errors.Is(err, ErrClosed):
 		return // close does it
-	case err != nil: // it stays, and is tried again with the next one
-		j.store.opt.Logger.Error("store: the journal cannot be moved to main.db", "error", err)
-		return
 	}
-	j.moved(paths[0])
+	if err != nil { // it stays, and is tried again with the next one
+		j.store.opt.Logger.Error("store: the journal cannot be moved to main.db", "error", err)
+	}
 }
 
 // update moves a batch, once the writer has room for it.
-func (j *journal) update(batch []record) (err error) {
-	for err = ErrBusy; errors.Is(err, ErrBusy) && !j.jobs.stop.Load(); {
-		if err = j.store.UpdateWait(func(tx *Tx) error { return move(tx, batch) }); errors.Is(err, ErrBusy) {
-			time.Sleep(10 * time.Millisecond)
+func (j *journal) update(batch []record) error {
+	for !j.jobs.stop.Load() {
+		err := j.store.UpdateWait(func(tx *Tx) error { return move(tx, batch) })
+		if !errors.Is(err, ErrBusy) {
+			return err
 		}
+		time.Sleep(10 * time.Millisecond)
 	}
-	return err
+	return ErrClosed
 }
 
-// moved keeps the file of a segment that is in main.db for use again.
-func (j *journal) moved(path string) {
+// retire keeps the file of a segment that is in main.db for use again.
+func (j *journal) retire(path string) error {
+	spare := path + spareSuffix
 	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.full = slices.DeleteFunc(j.full, func(p string) bool { return p == path })
-	var err error
-	if spare := path + ".spare"; len(j.spares) >= maxSpares {
-		err = os.Remove(path)
-	} else if err = os.Rename(path, spare); err == nil {
-		j.spares = append(j.spares, spare)
+	enough := len(j.spares) >= maxSpares
+	j.mu.Unlock()
+	err := error(nil)
+	if enough {
+		spare, err = "", os.Remove(path)
+	} else {
+		err = os.Rename(path, spare)
+	}
+	if err == nil {
+		err = syncDir(j.dir) // so that it is not moved again after others that came later
 	}
 	if err != nil {
-		j.store.opt.Logger.Warn("store: a segment of the journal", "error", err)
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.full = j.full[1:]; spare != "" {
+		j.spares = append(j.spares, spare)
 	}
 	if len(j.full) > 1 {
 		j.jobs.add(j.moveFirst)
 	}
+	return nil
 }
 
 // moveAll moves segments, while there is no writer, and removes their files.
@@ -197,18 +217,18 @@ func (j *journal) moveAll(paths []string) error {
 		}
 		for _, batch := range batches(list) {
 			if err := j.store.db.Update(func(b *bolt.Tx) error { return move(&Tx{b: b, write: true}, batch) }); err != nil {
-				return err
+				return fmt.Errorf("%s: %w", j.store.path, err)
 			}
 		}
 		return nil
 	})
-	if err != nil {
+	if err != nil || len(paths) == 0 {
 		return err
 	}
 	for _, path := range paths {
 		err = errors.Join(err, os.Remove(path))
 	}
-	return err
+	return errors.Join(err, syncDir(j.dir))
 }
 
 // withSegments calls fn with the segments of paths.

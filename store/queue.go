@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 )
 
 // Queue is numbered values that belong to a key of a Map, such as a session, and
@@ -11,8 +12,9 @@ import (
 // the journal is full. Declare it once with NewQueue.
 //
 // A number counts modulo 2^32: of two, the later is the one less than 2^31 ahead.
+// It is put once, or again with the same value, and not after it was forgotten.
 // What belongs to a key that is not in the Map any more is gone, and so is what is
-// put for it later.
+// put for it later: a key must not come back.
 //
 // Get, Each and Counted see what is in main.db: all that there was at Open, and
 // what Keep has put.
@@ -25,8 +27,8 @@ type Queue struct {
 // the file, and that of a Map as well: it must be the only one and stay for ever.
 func NewQueue(name string, of Map) Queue {
 	q := Queue{NewMap(name), of, name + "/" + string(of.name[2:])}
-	if len(q.tag) > 255 {
-		panic("store: the name of a Queue is too long")
+	if len(q.tag) > 255 || strings.Contains(name, "/") {
+		panic("store: the name of a Queue is too long or has a slash: " + name)
 	}
 	return q
 }
@@ -83,8 +85,8 @@ func (q Queue) Get(tx *Tx, owner string, id, n uint64) []byte {
 	return q.entries.Get(tx, owner, entryKey(id, n))
 }
 
-// Each calls fn for the values of owner's id that are in main.db, by number. fn
-// borrows v. An error of fn ends it; ErrStop without error.
+// Each calls fn for the values of owner's id that are in main.db, by number, of 64
+// bits. fn borrows v. An error of fn ends it; ErrStop without error.
 func (q Queue) Each(tx *Tx, owner string, id uint64, fn func(n uint64, v []byte) error) error {
 	prefix := QueueKey(id)
 	return q.entries.EachFrom(tx, owner, prefix, func(k string, v []byte) error {
@@ -223,8 +225,8 @@ func parseRecord(b []byte) (r record, size int, err error) {
 	size = int(binary.LittleEndian.Uint32(b))
 	tag := recordHeader + int(b[5])
 	owner := tag + int(binary.LittleEndian.Uint16(b[6:]))
-	if size > len(b) || owner > size {
-		return r, 0, damaged("a record of %d bytes in %d", size, len(b))
+	if size > len(b) || owner > size || b[4] < recordPut || b[4] > recordCount {
+		return r, 0, damaged("a record of kind %d and %d bytes in %d", b[4], size, len(b))
 	}
 	return record{
 		kind: b[4], tag: b[recordHeader:tag], owner: b[tag:owner], value: b[owner:size],
@@ -234,10 +236,9 @@ func parseRecord(b []byte) (r record, size int, err error) {
 
 // queue returns the queue that a record is about.
 func (r *record) queue() (Queue, error) {
-	for i, c := range r.tag {
-		if c == '/' {
-			return NewQueue(string(r.tag[:i]), NewMap(string(r.tag[i+1:]))), nil
-		}
+	name, of, ok := strings.Cut(string(r.tag), "/")
+	if !ok {
+		return Queue{}, damaged("a record of %q", r.tag)
 	}
-	return Queue{}, damaged("a record of %q", r.tag)
+	return NewQueue(name, NewMap(of)), nil
 }
