@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -64,7 +63,7 @@ func lastArchived(s *Store) (last [killOwners]int) {
 func TestKilledProcessKeepsItsArchive(t *testing.T) {
 	dir := t.TempDir()
 	for round := range 6 {
-		acked := archiveUnderLoad(t, dir, 2000+round*737)
+		acked := killUnderLoad(t, "archive", dir, 2000+round*737)
 		if err := Check(dir); err != nil {
 			t.Fatalf("round %d: %v", round, err)
 		}
@@ -77,37 +76,6 @@ func TestKilledProcessKeepsItsArchive(t *testing.T) {
 	if runs, _ := filepath.Glob(filepath.Join(dir, "log", "*.idx")); len(runs) == 0 {
 		t.Error("no index was written: the test does not test what it should")
 	}
-}
-
-// archiveUnderLoad is killUnderLoad for archiveChild.
-func archiveUnderLoad(t *testing.T, dir string, after int) (acked [killOwners]int) {
-	cmd := child("archive", dir)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	words := 0
-	for lines := bufio.NewScanner(out); lines.Scan(); words++ {
-		var o, n int
-		if k, _ := fmt.Sscanf(lines.Text(), "%d %d", &o, &n); k != 2 {
-			continue // cut off by the kill
-		}
-		if acked[o] != 0 && n != acked[o]+1 {
-			t.Errorf("owner %d: acknowledged %d after %d", o, n, acked[o])
-		}
-		acked[o] = n
-		if words == after {
-			_ = cmd.Process.Kill()
-		}
-	}
-	_ = cmd.Wait() // killed
-	if words < after {
-		t.Errorf("the child acknowledged %d updates and ended, want to kill it after %d", words, after)
-	}
-	return acked
 }
 
 func checkArchived(t *testing.T, s *Store, acked [killOwners]int) {

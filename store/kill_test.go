@@ -25,6 +25,8 @@ func TestMain(m *testing.M) {
 		loadChild(dir)
 	case task == "archive":
 		archiveChild(dir)
+	case task == "queue":
+		queueChild(dir)
 	case task == "hold":
 		holdChild(dir)
 	case task == "full":
@@ -91,7 +93,7 @@ func lastNumbers(s *Store) (last [killOwners]int) {
 func TestKilledProcessKeepsWhatItAcknowledged(t *testing.T) {
 	dir := t.TempDir()
 	for round := range 6 {
-		acked := killUnderLoad(t, dir, killLoad+round*137)
+		acked := killUnderLoad(t, "load", dir, killLoad+round*137)
 		if err := Check(dir); err != nil {
 			t.Fatalf("round %d: %v", round, err)
 		}
@@ -105,8 +107,8 @@ func TestKilledProcessKeepsWhatItAcknowledged(t *testing.T) {
 
 // killUnderLoad runs a child, kills it when it has acknowledged that many, and
 // returns the last number acknowledged to each owner.
-func killUnderLoad(t *testing.T, dir string, after int) (acked [killOwners]int) {
-	cmd := child("load", dir)
+func killUnderLoad(t *testing.T, task, dir string, after int) (acked [killOwners]int) {
+	cmd := child(task, dir)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
