@@ -36,7 +36,7 @@ func fullChild(dir string) {
 		fmt.Println("mount:", err)
 		os.Exit(1)
 	}
-	if err := fullDisk(dir); err != nil {
+	if err := errors.Join(fullDisk(dir), fullJournal(dir)); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
@@ -112,18 +112,21 @@ func archiveBig(s *Store, n int, want error) error {
 
 // openWhenFull opens the store with no byte free: it can be read.
 func openWhenFull(dir, ballast string, n int) error {
-	f, err := os.Create(ballast)
-	if err != nil {
-		return err
-	}
-	for block := make([]byte, 4096); err == nil; {
-		_, err = f.Write(block)
-	}
+	fillUp(ballast)
 	s, err := Open(Options{Dir: dir, Logger: quiet})
 	if err != nil {
 		return fmt.Errorf("open with a full disk: %w", err)
 	}
-	return errors.Join(allThere(s, n), s.Close(), f.Close(), createWhenFull(dir+"2", ballast))
+	return errors.Join(allThere(s, n), s.Close(), createWhenFull(dir+"2", ballast))
+}
+
+// fillUp makes a file of all bytes that are free.
+func fillUp(path string) {
+	f, err := os.Create(path)
+	for block := make([]byte, 4096); err == nil; {
+		_, err = f.Write(block)
+	}
+	f.Close()
 }
 
 // createWhenFull creates a store with no byte free: no half of a file is left
@@ -174,4 +177,79 @@ func allThere(s *Store, n int) error {
 		err = fmt.Errorf("%d owners, want %d", i, n)
 	}
 	return err
+}
+
+// fullJournal fills the disk up to the last byte where the journal would go on with
+// a new page of its file, and with a new file; then where main.db would grow. What
+// the journal and the archive have of such updates is taken back.
+func fullJournal(dir string) error {
+	store, ballast := filepath.Join(dir, "queues"), filepath.Join(dir, "ballast")
+	s, err := Open(Options{Dir: store, Logger: quiet})
+	if err != nil {
+		return err
+	}
+	empty := len(journalMagic) + recordsHead + recordHeader + len(testQueue.tag) + len("o")
+	err = errors.Join(s.UpdateWait(putParent("o", 1)), s.UpdateWait(everywhere(s, 0, 4096-empty, 0)))
+	if err != nil || s.journal.size != 4096 {
+		return fmt.Errorf("%w, a segment of %d bytes, want a page", err, s.journal.size)
+	}
+	for i, try := range []struct {
+		segment     int64
+		queue, main int
+	}{{1 << 20, 1, 0}, {1 << 20, 10_000, 0}, {4096, 1, 0}, {1 << 20, 1, 1 << 20}} {
+		segmentSize = try.segment
+		if i == 3 { // with room in the page of the journal
+			if err := s.UpdateWait(everywhere(s, 1, 10, 0)); err != nil {
+				return err
+			}
+		}
+		fillUp(ballast)
+		for range 3 {
+			if err := s.UpdateWait(everywhere(s, 2, try.queue, try.main)); !errors.Is(err, ErrDiskFull) || errors.Is(err, ErrUncertain) {
+				return fmt.Errorf("try %d, update of a full disk: %w", i, err)
+			}
+		}
+		if err := errors.Join(lookEverywhere(store, dir+".crash", 1+i/3), os.Remove(ballast)); err != nil {
+			return fmt.Errorf("try %d: %w", i, err)
+		}
+	}
+	err = errors.Join(s.UpdateWait(everywhere(s, 2, 10, 10)), s.Close(), Check(store))
+	return errors.Join(err, lookEverywhere(store, dir+".crash", 3))
+}
+
+// everywhere returns an update that puts value n of o in a queue, a row in the
+// archive and, if main is not 0, a document, of so many bytes.
+func everywhere(s *Store, n uint64, queue, main int) func(*Tx) error {
+	return func(tx *Tx) error {
+		r, rows := new(Records), new(Rows)
+		err := errors.Join(testQueue.Put(r, "o", 1, n, make([]byte, queue)), tx.Journal(r),
+			rows.Add("o", s.Archive().Clock().Next(time.Now()), 0, []byte("row")), s.Archive().Append(tx, "", rows))
+		if main > 0 {
+			err = errors.Join(err, testDoc.Put(tx, "o", make([]byte, main)))
+		}
+		return err
+	}
+}
+
+// lookEverywhere opens a copy of the store in dir, as after a crash, which is to
+// have that many values and rows.
+func lookEverywhere(dir, to string, want int) error {
+	if err := errors.Join(os.CopyFS(to, os.DirFS(dir)), Check(to)); err != nil {
+		return err
+	}
+	defer os.RemoveAll(to)
+	s, err := Open(Options{Dir: to, Logger: quiet})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return s.View(func(tx *Tx) error {
+		n := 0
+		err := testQueue.Each(tx, "o", 1, func(uint64, []byte) error { n++; return nil })
+		r, err2 := s.Archive().Read(tx, "o")
+		if err != nil || err2 != nil || n != want || r.Len() != want {
+			return fmt.Errorf("%w, %w, %d values and %d rows, want %d", err, err2, n, r.Len(), want)
+		}
+		return nil
+	})
 }
