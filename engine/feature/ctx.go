@@ -34,6 +34,7 @@ type Env struct {
 	collected uint64
 	next      *family // of the joint update that is to be made
 	joint     *joint  // that is being made
+	flying    int     // joint updates that are not stored yet
 	makeJoint func()
 	cause     Cause
 	scratch   []byte

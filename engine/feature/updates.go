@@ -71,17 +71,24 @@ func (e *Env) Collects(issue func()) { e.collect = append(e.collect, issue) }
 // for the next turn.
 const FullUpdate = 256 << 10
 
-// Join has a joint update made in the next turn: one of all features, in their
-// order, that is stored as a whole or not at all.
+// maxFlying is how many joint updates of a loop wait for the store. While one is
+// being written another one waits, so that the writer is never idle; what comes
+// meanwhile is collected.
+const maxFlying = 2
+
+// Join has a joint update made in the next turn, or as soon as those before allow
+// it: one of all features, in their order, that is stored as a whole or not at all.
 func (e *Env) Join() {
 	if e.next != nil {
 		return
 	}
-	if e.makeJoint == nil {
-		e.makeJoint = func() { e.Router.Run(e.issueJoint) }
-	}
 	e.next = &family{n: e.updates.issue(), open: 1}
-	e.Loop.Post(e.makeJoint)
+	if e.flying < maxFlying {
+		if e.makeJoint == nil {
+			e.makeJoint = func() { e.Router.Run(e.issueJoint) }
+		}
+		e.Loop.Post(e.makeJoint)
+	}
 }
 
 // JoinFull is Join for an update that is large: it is made at once.
@@ -129,8 +136,17 @@ func (e *Env) issueJoint() {
 		j.family.leave(&e.updates)
 		return
 	}
+	e.flying++
 	e.Store.Update(j.store, func(err error) {
-		e.Loop.Post(func() { e.Router.Run(func() { j.end(e, err) }) })
+		e.Loop.Post(func() {
+			e.Router.Run(func() {
+				e.flying--
+				j.end(e, err)
+				if e.flying < maxFlying {
+					e.issueJoint()
+				}
+			})
+		})
 	})
 }
 

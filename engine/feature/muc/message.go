@@ -65,7 +65,8 @@ func (r *room) groupchat(c *feature.Ctx, s *stanza.Stanza) {
 	case r.f.inPace(c, s, ofMessages):
 		seq := r.keeper().clock.Next(c.Now())
 		b := r.reflect(c.Scratch(), s, st.occupant, r.keeper().name(r.jid.String(), seq))
-		r.say(c, b, seq, st, archive.Lasts(s), body)
+		later := body && !s.Elem.Child("no-store", "urn:xmpp:hints").OK() // XEP-0334 §4.2
+		r.say(c, b, seq, st, archive.Lasts(s), later)
 		c.Keep(b)
 		r.retracts(s, st)
 	}

@@ -160,9 +160,8 @@ func (k *keeper) marks(b []byte) (m byte) {
 // Presence does not, for everybody says theirs again; requests and answers do
 // not outlive those who asked.
 func lasts(b []byte) bool {
-	return bytes.HasPrefix(b, []byte("<message")) &&
-		(!bytes.Contains(b, []byte("http://jabber.org/protocol/chatstates")) || bytes.Contains(b, []byte("<body")) ||
-			bytes.Contains(b, []byte("urn:xmpp:sid:0")))
+	return bytes.HasPrefix(b, []byte("<message")) && (bytes.Contains(b, []byte("<body")) ||
+		!bytes.Contains(b, []byte("http://jabber.org/protocol/chatstates")) || bytes.Contains(b, []byte("urn:xmpp:sid:0")))
 }
 
 // others reports whether another resource takes the account's messages.
