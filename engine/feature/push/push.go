@@ -35,7 +35,7 @@ var (
 	disabled = metric.NewCounter("meerkat_push_disabled_total",
 		"Registrations that clients ended.")
 	dropped = metric.NewCounter("meerkat_push_dropped_total",
-		"Registrations ended because their app server answered with errors.")
+		"Registrations ended because their app server answered with errors, or ended them.")
 	limited = metric.NewCounter("meerkat_push_limited_total",
 		"Registrations refused because of push.registrations.")
 	published = metric.NewCounter("meerkat_push_published_total",

@@ -185,8 +185,12 @@ func (s *sender) requests() (n int) {
 	return max(1, n)
 }
 
-// FilterIn is a stage for what reaches an account: the answers of app servers.
+// FilterIn is a stage for what reaches an account: the answers of app servers, and
+// their word that they want to hear no more.
 func (f *Feature) FilterIn(c *feature.Ctx, q *stanza.Stanza) feature.Verdict {
+	if q.Kind == stanza.Message && q.Elem.First().Is("pubsub", pubsubSpace) {
+		return f.stopped(c, q)
+	}
 	if q.Kind != stanza.IQ || q.Request() || q.To.IsFull() || !strings.HasPrefix(string(q.ID), idPrefix) {
 		return feature.Continue
 	}
@@ -206,6 +210,38 @@ func (f *Feature) FilterIn(c *feature.Ctx, q *stanza.Stanza) feature.Verdict {
 	return feature.Done
 }
 
+// stopped takes the news of an app server that the account may not publish to a node of
+// its any more (§8): the registration ends.
+func (f *Feature) stopped(c *feature.Ctx, m *stanza.Stanza) feature.Verdict {
+	p := m.Elem.First()
+	a := p.Child("affiliation", pubsubSpace)
+	switch string(a.Attr("affiliation")) {
+	case "none", "outcast", "member":
+	default:
+		return feature.Continue
+	}
+	if string(a.Attr("jid")) != c.Owner.String() {
+		return feature.Continue
+	}
+	r := registration{server: m.From, node: string(p.Attr("node"))}
+	key := r.key()
+	if !has(f.of(c.Env, c.Account, c.Owner.String()), key) {
+		return feature.Continue
+	}
+	dropped.Add(c.Shard(), 1)
+	f.drop(c.Env, c.Owner.Clone().String(), key)
+	return feature.Done
+}
+
+// drop ends a registration without its client.
+func (f *Feature) drop(e *feature.Env, owner, key string) {
+	f.update(e, owner, func(tx *store.Tx) error { return docs.Delete(tx, owner, key) }, func(err error) {
+		if err != nil {
+			e.Log.Warn("a push registration could not be removed", "account", owner, "err", err)
+		}
+	})
+}
+
 // fail takes an error (§7.1): one that may pass is borne some times.
 func (s *sender) fail(q *stanza.Stanza) {
 	failed.Add(s.env.Shard(), 1)
@@ -219,9 +255,5 @@ func (s *sender) fail(q *stanza.Stanza) {
 		"app_server", s.reg.server.String(), "node", s.reg.node, "condition", string(e.First().Local()))
 	owner, key := s.owner.String(), s.reg.key()
 	s.end()
-	s.f.update(s.env, owner, func(tx *store.Tx) error { return docs.Delete(tx, owner, key) }, func(err error) {
-		if err != nil {
-			s.env.Log.Warn("a push registration could not be removed", "account", owner, "err", err)
-		}
-	})
+	s.f.drop(s.env, owner, key)
 }
