@@ -242,6 +242,11 @@ func TestStoreMetricsMove(t *testing.T) {
 			t.Errorf("%s: %v, then %v, want more", name, before[name], after[name])
 		}
 	}
+	for _, name := range []string{"meerkat_store_journal_written_bytes_total", "meerkat_store_journal_moved_total", "meerkat_store_journal_segments"} {
+		if v, ok := after[name]; !ok || v != 0 {
+			t.Errorf("%s: %v, %v, want 0", name, v, ok)
+		}
+	}
 }
 
 func TestSocketIsForItsOwnerAndGoesAway(t *testing.T) {

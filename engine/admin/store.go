@@ -22,12 +22,15 @@ func ShowStore(s *store.Store) {
 		{"meerkat_store_updates_refused_total", "Updates refused as too many waited.", func(s store.Stats) uint64 { return s.Refused }},
 		{"meerkat_store_panics_total", "Updates whose function panicked: bugs.", func(s store.Stats) uint64 { return s.Panics }},
 		{"meerkat_store_damaged_reads_total", "Reads that met a broken page.", func(s store.Stats) uint64 { return s.Damaged }},
-		{"meerkat_store_commits_total", "Transactions, each with one fsync, failed ones too.", func(s store.Stats) uint64 { return s.Commits }},
+		{"meerkat_store_commits_total", "Transactions, failed ones too.", func(s store.Stats) uint64 { return s.Commits }},
 		{"meerkat_store_commits_failed_total", "Transactions that failed, as when the disk is full.", func(s store.Stats) uint64 { return s.CommitErrors }},
-		{"meerkat_store_written_bytes_total", "Bytes of keys and values written.", func(s store.Stats) uint64 { return s.Bytes }},
+		{"meerkat_store_written_bytes_total", "Bytes of keys, values, rows and records that were to be written.", func(s store.Stats) uint64 { return s.Bytes }},
+		{"meerkat_store_journal_written_bytes_total", "Bytes written to the journal: what sessions wait for, and forget soon.", func(s store.Stats) uint64 { return s.JournalBytes }},
+		{"meerkat_store_journal_moved_total", "Records of the journal that lasted long enough to be moved to main.db.", func(s store.Stats) uint64 { return s.JournalMoved }},
 	} {
 		metric.NewCounterFunc(c.name, c.help, func() float64 { return float64(c.of(stats())) })
 	}
+	metric.NewGaugeFunc("meerkat_store_journal_segments", "Full files of the journal that are still to be moved; one is normal.", func() float64 { return float64(stats().JournalFull) })
 	metric.NewGaugeFunc("meerkat_store_queue_updates", "Updates waiting for the writer.", func() float64 { return float64(stats().Queue) })
 	metric.NewGaugeFunc("meerkat_store_file_bytes", "Size of main.db.", func() float64 { return float64(stats().FileBytes) })
 	metric.NewGaugeFunc("meerkat_store_free_pages", "Pages of main.db to be used again.", func() float64 { return float64(stats().FreePages) })
