@@ -2,11 +2,14 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 )
 
 func owner(i int) string { return fmt.Sprintf("user%07d@example.org", i) }
@@ -55,6 +58,71 @@ func benchmarkUpdate(b *testing.B, inFlight int, fn func(*Tx) error) {
 	st := s.Stats()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "updates/s")
 	b.ReportMetric(float64(st.Updates)/float64(st.Commits), "updates/commit")
+}
+
+// BenchmarkJournal puts values of 300 bytes for a random one of 10,000 sessions, 20
+// an update, 16 updates in flight. Each tenth forgets what its session had before,
+// so that little is left when a segment is full. A row is a value.
+func BenchmarkJournal(b *testing.B) {
+	const sessions = 10_000
+	s := openTest(b, b.TempDir())
+	must(b, s, func(tx *Tx) (err error) {
+		for i := range uint64(sessions) {
+			err = errors.Join(err, putParent(owner(int(i)), i)(tx))
+		}
+		return err
+	})
+	v := message(300)
+	names, next := make([]string, sessions), make([]uint64, sessions)
+	for i := range names {
+		names[i] = owner(i)
+	}
+	free := make(chan *Records, 16)
+	for range cap(free) {
+		free <- new(Records)
+	}
+	before := s.Stats()
+	cpu := cpuTime()
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := 0; i < b.N; {
+		r := <-free
+		r.Reset(1 << 20)
+		for n := 0; n < 20; n, i = n+1, i+1 {
+			k := rand.IntN(sessions)
+			next[k]++
+			err := testQueue.Put(r, names[k], uint64(k), next[k], v)
+			if i%10 == 0 {
+				err = errors.Join(err, testQueue.Forget(r, names[k], uint64(k), next[k]))
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		s.Update(func(tx *Tx) error { return tx.Journal(r) }, func(err error) {
+			if err != nil {
+				b.Error(err)
+			}
+			free <- r
+		})
+	}
+	for range cap(free) {
+		<-free
+	}
+	s.journal.jobs.wait()
+	b.StopTimer()
+	st := s.Stats()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+	b.ReportMetric(float64(b.N)/float64(st.Commits-before.Commits), "rows/commit")
+	b.ReportMetric(float64(cpuTime()-cpu)/float64(b.N), "cpu-ns/row")
+	b.ReportMetric(100*float64(st.JournalMoved)/float64(b.N), "moved-%")
+}
+
+// cpuTime is what the process has used.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // BenchmarkView reads a roster of 10 KB, from as many goroutines as the box has
