@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"slices"
 
 	"meerkat/engine/jid"
@@ -200,9 +201,24 @@ func (p *Page) add(i int, v []byte) {
 	b.Start("forwarded", "urn:xmpp:forward:0")
 	b.Start("delay", "urn:xmpp:delay").Attr("stamp", store.TimeOf(seq).Format(Stamp)).End()
 	// A row begins with "<message", in the default namespace.
-	b.Raw([]byte("<message xmlns='" + stanza.Client + "'")).Raw(v[len("<message"):])
+	body, end := p.cut(v)
+	b.Raw([]byte("<message xmlns='" + stanza.Client + "'")).Raw(body)
+	if end != nil {
+		b.Raw(AppendID(nil, p.Archive, p.Owner, seq)).Raw(end)
+	}
 	p.stanzas = b.End().End().End().Bytes()
 	p.rows, p.names, p.ends = append(p.rows, i), append(p.names, name), append(p.ends, len(p.stanzas))
+}
+
+// cut takes apart what follows "<message" in a row, where the id that it has here
+// belongs: in front of its end-tag. A row that has it has no end.
+func (p *Page) cut(v []byte) (body, end []byte) {
+	body = v[len("<message"):]
+	at := bytes.LastIndex(body, []byte("</"))
+	if at < 0 || bytes.Contains(body, []byte("<stanza-id xmlns='"+StanzaID+"' by='"+p.Owner+"' ")) {
+		return body, nil
+	}
+	return body[:at], body[at:]
 }
 
 // countAll counts what matches by id or address; only where no page is asked for.

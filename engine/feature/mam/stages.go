@@ -28,11 +28,14 @@ func (f *Feature) outbound(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 	wait := len(c.Account.Sessions) > 1
 	switch {
 	case archive:
-		straight := wait && w.lines[owner] == nil && kept(c.Account)
-		w.add(c, s, s.To, wait && !straight)
+		tell := nobody
+		if wait {
+			tell = w.when(c)
+		}
+		w.add(c, s, s.To, tell)
 		c.Session.Unsettled |= 1 << (c.Shard() & 63)
 		w.slow(c.Session)
-		if straight {
+		if tell == now {
 			w.straight(f.out, c, s)
 		}
 	case wait && w.lines[owner] != nil:
@@ -64,20 +67,28 @@ func (f *Feature) inbound(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 	case archive && c.Account == nil && !waiting:
 		// Nobody is there to be told the id: what keeps the message for later
 		// can be in the same commit.
-		w.add(c, s, s.From, false)
+		w.add(c, s, s.From, now)
 		w.issue()
 		return runAll(f.in, c, s)
-	case archive && !waiting && kept(c.Account):
-		w.add(c, s, s.From, false)
+	case archive && w.when(c) == now:
+		w.add(c, s, s.From, now)
 		return w.straight(f.in, c, s)
 	case archive:
-		w.add(c, s, s.From, true)
+		w.add(c, s, s.From, then)
 	case waiting:
 		w.follow(c, s, came)
 	default:
 		return runAll(f.in, c, s)
 	}
 	return feature.Done
+}
+
+// when says whether the sessions of c.Owner may be told the id of a message now.
+func (w *work) when(c *feature.Ctx) telling {
+	if w.lines[c.Owner.String()] == nil && kept(c.Account) {
+		return now
+	}
+	return then
 }
 
 // kept reports whether a message for an account that is here needs not wait to be

@@ -90,22 +90,22 @@ const (
 	other            // a stanza of another kind, to where it was going
 )
 
-// add puts s into c.Owner's archive, as one exchanged with peer, with its id there
-// as tail. hold says that it waits for the commit.
-func (w *work) add(c *feature.Ctx, s *stanza.Stanza, peer jid.JID, hold bool) {
+// telling says who is told the id that a message gets.
+type telling uint8
+
+const (
+	nobody telling = iota // no one: the sender has no other client
+	now                   // who gets it from the stages, as s.Tail
+	then                  // the same, once it is stored: it is held
+)
+
+// add puts s into c.Owner's archive, as one exchanged with peer. A row has no id of
+// its own archive: a page shows it.
+func (w *work) add(c *feature.Ctx, s *stanza.Stanza, peer jid.JID, tell telling) {
 	owner := c.Owner.String()
 	seq := w.clock.Next(c.Now())
-	w.tail = w.f.appendID(append(w.tail[:0], s.Tail...), owner, seq)
-	s.Tail = w.tail
 	b := w.open()
-	var bytes []byte
-	var p *loop.Packet
-	if hold {
-		p = w.hold(c, s, false)
-		b.held, bytes = append(b.held, p.Ref.(*held)), p.B
-	} else {
-		bytes = s.Append(c.Scratch())
-	}
+	bytes := s.Append(c.Scratch())
 	rows := w.rowsOf(b, archive.PoolOf(&c.Config.Archive, c.Owner.Domain()))
 	if err := rows.Add(owner, seq, store.Tag(peer.BareString()), bytes); err != nil {
 		w.env.Log.Error("a message cannot be archived", "err", err) // the limits of stanzas keep it from happening
@@ -113,8 +113,13 @@ func (w *work) add(c *feature.Ctx, s *stanza.Stanza, peer jid.JID, hold bool) {
 	b.n++
 	b.bytes += len(bytes)
 	w.pending += len(bytes)
-	if !hold {
-		c.Keep(bytes)
+	c.Keep(bytes)
+	if tell != nobody {
+		w.tail = w.f.appendID(append(w.tail[:0], s.Tail...), owner, seq)
+		s.Tail = w.tail
+	}
+	if tell == then {
+		b.held = append(b.held, w.hold(c, s, false).Ref.(*held))
 	}
 	w.later(b)
 	if rows.Bytes() >= feature.FullUpdate {
