@@ -150,7 +150,7 @@ func (j *jobs) run() {
 func (j *jobs) do(fn func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			j.log.Error("store: work on the archive ended early", "panic", p)
+			j.log.Error("store: work on files in the background ended early", "panic", p)
 		}
 	}()
 	fn()

@@ -195,8 +195,10 @@ func (r *Records) Reset(keep int) {
 	r.b = r.b[:0]
 }
 
-// Journal adds records to the journal when the transaction commits. They must
-// stay as they are until then.
+// Journal adds records to the journal when the transaction commits, those of one
+// update all or none. They must stay as they are until then. A crash before done
+// may leave them without what the update has put into main.db, but not the other
+// way round.
 func (tx *Tx) Journal(r *Records) error {
 	switch {
 	case !tx.write:
