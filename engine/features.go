@@ -101,7 +101,8 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	f.avatar = pictures
 	marks, rooms := bookmarks.New(nodes)
 	f.list = append(f.list, picture, marks)
-	f.list = append(f.list, push, block, reporting, csi.New(pusher.Missed), private.New(private.Elsewhere{Key: bookmarks.Key, Get: rooms.Get, Set: rooms.Set}), vcard.New(pictures), limits.New(), extdisco.New())
+	f.list = slices.Insert(f.list, 0, block) // what a session refuses holds before its presence comes back
+	f.list = append(f.list, push, reporting, csi.New(pusher.Missed), private.New(private.Elsewhere{Key: bookmarks.Key, Get: rooms.Get, Set: rooms.Set}), vcard.New(pictures), limits.New(), extdisco.New())
 	chat, operator := muc.New(cfg.Domains, &cfg.Rooms, loops)
 	f.operator = operator
 	f.list = append(f.list, chat)

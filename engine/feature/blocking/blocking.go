@@ -59,7 +59,9 @@ func New(flags *account.Flags, reports Reports) (feature.Feature, *Feature) {
 			feature.GetIQ(feature.Own, privacySpace, "query", f.get),
 			feature.SetIQ(feature.Own, privacySpace, "query", f.set),
 		},
-		Bound: f.bound,
+		Bound:  f.bound,
+		Freeze: f.freeze,
+		Thaw:   f.thaw,
 	}, f
 }
 

@@ -107,14 +107,62 @@ func (f *Feature) setActive(c *feature.Ctx, q *stanza.Stanza, name []byte) {
 	} else {
 		f.active.Put(&c.Session.Slots, &n)
 	}
+	f.guard(c)
+	c.Result(q, nil)
+	f.announce(c.Env, c.Account, before)
+}
+
+// guard has each session judge for itself, where one has an active list.
+func (f *Feature) guard(c *feature.Ctx) {
 	for _, s := range c.Account.Sessions {
 		s.Refuses = nil
 		if hasActive(c.Account, f) {
 			s.Refuses = f.refuses(c.Env, s)
 		}
 	}
-	c.Result(q, nil)
-	f.announce(c.Env, c.Account, before)
+}
+
+// Bits of what is kept of a session over a restart.
+const (
+	keptWants = 1 << iota
+	keptLister
+	keptActive // the name follows
+)
+
+func (f *Feature) freeze(s *account.Session, b []byte) []byte {
+	var bits byte
+	if s.Has(f.wants) {
+		bits |= keptWants
+	}
+	if s.Has(f.lister) {
+		bits |= keptLister
+	}
+	name := f.active.Of(s.Slots)
+	if name == nil {
+		if bits == 0 {
+			return b
+		}
+		return append(b, bits)
+	}
+	return append(append(b, bits|keptActive), *name...)
+}
+
+// thaw runs before presence comes back, which an active list may hide from some.
+func (f *Feature) thaw(c *feature.Ctx, b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	if b[0]&keptWants != 0 {
+		c.Session.Set(f.wants)
+	}
+	if b[0]&keptLister != 0 {
+		c.Session.Set(f.lister)
+	}
+	name := string(b[1:])
+	if b[0]&keptActive != 0 && (name == "" || f.lists.Of(c.Account.Slots).find(name) != nil) {
+		f.active.Put(&c.Session.Slots, &name)
+		f.guard(c)
+	}
 }
 
 // relies reports whether another session goes by the list name.
