@@ -95,6 +95,7 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	reporting, reports := report.New(loops)
 	block, blocks := blocking.New(&flags, reports.Read)
 	f.blocking = blocks
+	f.offline.Unwanted = blocks.Unwanted
 	nodes := pep.NewHost(loops)
 	nodes.Hides = blocks.HidesEvents
 	picture, pictures := avatar.New(&flags, nodes, f.broadcast, loops)

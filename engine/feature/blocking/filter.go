@@ -108,6 +108,25 @@ func (f *Feature) Hides(e *feature.Env, s *account.Session) func(bare []byte) bo
 	}
 }
 
+// Unwanted returns what tells stored messages that s does not want, nil if it wants
+// all.
+func (f *Feature) Unwanted(e *feature.Env, s *account.Session) func(b []byte) bool {
+	d := f.of(s)
+	if d == nil {
+		return nil
+	}
+	owner := s.Account.JID.String()
+	return func(b []byte) bool {
+		var doc xml.Doc
+		m, err := doc.Parse(b, stanza.Client)
+		if err != nil {
+			return false
+		}
+		j, err := jid.View(m.Attr("from"))
+		return err == nil && j.BareString() != owner && d.denies(f.about(e, owner, j, messages))
+	}
+}
+
 // HidesEvents returns what tells the contacts that may not hear of an account's
 // events, whoever of its sessions is here; nil if all may.
 func (f *Feature) HidesEvents(e *feature.Env, owner jid.JID) func(bare []byte) bool {

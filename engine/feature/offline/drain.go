@@ -65,14 +65,17 @@ func (d *drain) current() bool { return d.f.drains[d.env.Shard()][d.owner.String
 // give writes stored messages, and reports that none are left.
 func (d *drain) give() bool {
 	size, n, all := 0, 0, true
+	unwanted := d.unwanted()
 	d.env.View(func(tx *store.Tx) {
 		err := log.Each(tx, d.owner.String(), d.last, func(id uint64, v []byte) error {
 			if size >= chunk {
 				all = false
 				return store.ErrStop
 			}
+			if d.last = id; unwanted != nil && unwanted(v) {
+				return nil
+			}
 			d.session.Sink.Write(v)
-			d.last = id
 			size += len(v)
 			n++
 			return nil
@@ -83,6 +86,15 @@ func (d *drain) give() bool {
 	})
 	given.Add(d.env.Shard(), uint64(n))
 	return all
+}
+
+// unwanted tells messages that are not to be given, nor kept: whom the user has blocked
+// meanwhile is not heard (XEP-0191 §3.3).
+func (d *drain) unwanted() func(b []byte) bool {
+	if d.f.Unwanted == nil {
+		return nil
+	}
+	return d.f.Unwanted(d.env, d.session)
 }
 
 // hold keeps a message that came amid the drain.

@@ -35,6 +35,10 @@ var (
 type Feature struct {
 	drained account.Flag // has been given, or is being given, what was stored
 	drains  []map[string]*drain
+
+	// Unwanted, if not nil, returns what tells stored messages that a session does not
+	// want any more, or nil if it wants all.
+	Unwanted func(e *feature.Env, s *account.Session) func(b []byte) bool
 }
 
 // New returns the feature. loops is how many loops there are.
