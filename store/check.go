@@ -126,9 +126,9 @@ func checkJournal(dir string) error {
 		return err
 	}
 	found := findings{}
-	for _, path := range paths {
-		err := withSegments([]string{path}, func(all []*segment) error {
-			return all[0].each(func(r record) error { _, err := r.queue(); return err })
+	for _, one := range unmeasured(paths) {
+		err := withSegments([]sealed{one}, func(all []*segment) error {
+			return all[0].each(true, func(r record) error { _, err := r.queue(); return err })
 		})
 		if err != nil {
 			found.add(err)

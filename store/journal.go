@@ -56,11 +56,22 @@ type journal struct {
 	head   [recordsHead]byte
 
 	mu     sync.Mutex
-	full   []string // segments that are to be moved, oldest first
+	full   []sealed // segments that are to be moved, oldest first
 	spares []string
 	jobs   jobs
 
+	// Of the jobs: what the segment aheadOf has forgotten.
+	ahead   forgotten
+	aheadOf string
+
 	stats journalCounters
+}
+
+// sealed is a segment that is not written to. size is where its frames end, 0 if
+// that is not known: it is of a crash.
+type sealed struct {
+	path string
+	size int
 }
 
 // journalCounters are since Open.
@@ -83,9 +94,9 @@ func (s *Store) openJournal() error {
 	if err := os.MkdirAll(j.dir, 0o700); err != nil {
 		return fmt.Errorf("store: create %s: %w", j.dir, err)
 	}
-	paths, err := j.find()
+	all, err := j.find()
 	if err == nil {
-		err = j.moveAll(paths)
+		err = j.moveAll(all)
 	}
 	if err != nil {
 		return fmt.Errorf("store: open %w", err)
@@ -94,7 +105,7 @@ func (s *Store) openJournal() error {
 }
 
 // find returns the segments there are, oldest first, and removes spare files.
-func (j *journal) find() ([]string, error) {
+func (j *journal) find() (all []sealed, err error) {
 	paths, others, err := listSegments(j.dir)
 	for _, path := range others {
 		if strings.HasSuffix(path, segmentExt+spareSuffix) {
@@ -106,7 +117,14 @@ func (j *journal) find() ([]string, error) {
 	if len(paths) > 0 {
 		j.number, _ = segmentNumber(paths[len(paths)-1])
 	}
-	return paths, err
+	return unmeasured(paths), err
+}
+
+func unmeasured(paths []string) (all []sealed) {
+	for _, path := range paths {
+		all = append(all, sealed{path: path})
+	}
+	return all
 }
 
 // listSegments returns the paths of the segments in dir, oldest first, and those
@@ -133,9 +151,9 @@ func listSegments(dir string) (paths, others []string, err error) {
 // without its journal. The writer has ended.
 func (j *journal) close() error {
 	j.jobs.close()
-	paths := j.full
+	all := j.full
 	if j.f != nil {
-		paths = append(paths, j.f.Name())
+		all = append(all, sealed{j.f.Name(), int(j.size)})
 		if err := j.f.Close(); err != nil {
 			return err
 		}
@@ -143,7 +161,7 @@ func (j *journal) close() error {
 	if j.store.failed.Load() != nil {
 		return nil // the next Open does it
 	}
-	err := j.moveAll(paths)
+	err := j.moveAll(all)
 	for _, p := range j.spares {
 		err = errors.Join(err, os.Remove(p))
 	}
@@ -241,7 +259,7 @@ func (j *journal) seal() {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.full = append(j.full, j.f.Name())
+	j.full = append(j.full, sealed{j.f.Name(), int(j.size)})
 	if len(j.full) > 1 {
 		j.jobs.add(j.moveFirst)
 	}
@@ -290,10 +308,13 @@ type segment struct {
 	number uint32
 	b      []byte
 	size   int // of the frames; what follows is not of this segment
+	noted  forgotten
 }
 
-// openSegment maps the segment at path. The caller closes it.
-func openSegment(path string) (*segment, error) {
+// openSegment maps a segment, which this process has written, or else its frames
+// are looked at. The caller closes it.
+func openSegment(from sealed) (*segment, error) {
+	path := from.path
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -310,6 +331,9 @@ func openSegment(path string) (*segment, error) {
 	}
 	if g.b, err = unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if g.size = from.size; g.size > 0 {
+		return g, nil
 	}
 	if g.size, err = g.measure(); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), g.close())
@@ -371,14 +395,14 @@ func (g *segment) measure() (int, error) {
 	}
 }
 
-// each calls fn for the records, in order.
-func (g *segment) each(fn func(r record) error) error {
+// each calls fn for the records, in order; without values only for the others.
+func (g *segment) each(values bool, fn func(r record) error) error {
 	for off := len(journalMagic); off < g.size; {
 		f := g.body(off)
 		off += recordsHead + len(f)
 		for len(f) > 0 {
 			r, size, err := parseRecord(f)
-			if err == nil {
+			if err == nil && (values || r.kind != recordPut) {
 				err = fn(r)
 			}
 			if err != nil {

@@ -40,9 +40,6 @@ type limits struct {
 }
 
 func (f forgotten) note(r record) error {
-	if r.kind == recordPut {
-		return nil
-	}
 	s := subjectOf(r)
 	l := f[s]
 	if !l.forgot || reached(l.upTo, r.n) {
@@ -55,29 +52,32 @@ func (f forgotten) note(r record) error {
 	return nil
 }
 
-// says reports whether r is still to be heeded.
-func (f forgotten) says(r record) bool {
-	switch l := f[subjectOf(r)]; r.kind {
-	case recordPut:
-		return !l.forgot || !reached(r.n, l.upTo)
-	case recordCount:
-		return r.n == l.count
-	default:
-		return r.n == l.upTo
+// says reports whether r is still to be heeded, by what all of fs know.
+func says(fs []forgotten, r record) bool {
+	s := subjectOf(r)
+	for _, f := range fs {
+		switch l := f[s]; {
+		case r.kind == recordPut && l.forgot && reached(r.n, l.upTo),
+			r.kind == recordForget && l.forgot && r.n != l.upTo && reached(r.n, l.upTo),
+			r.kind == recordCount && l.counted && r.n != l.count && reached(r.n, l.count):
+			return false
+		}
 	}
+	return true
 }
 
 // remains returns the records of segments that say something still: values that
 // have not been forgotten by any of these and later ones, and the last that each
 // subject was forgotten and counted up to. They are in the order of main.db.
 func remains(segments, later []*segment) (list []record, err error) {
-	f := forgotten{}
+	var fs []forgotten
 	for _, g := range slices.Concat(segments, later) {
-		err = errors.Join(err, g.each(f.note))
+		err = errors.Join(err, g.note())
+		fs = append(fs, g.noted)
 	}
 	for _, g := range segments {
-		err = errors.Join(err, g.each(func(r record) error {
-			if f.says(r) {
+		err = errors.Join(err, g.each(true, func(r record) error {
+			if says(fs, r) {
 				list = append(list, r)
 			}
 			return nil
@@ -85,6 +85,15 @@ func remains(segments, later []*segment) (list []record, err error) {
 	}
 	slices.SortStableFunc(list, compareRecords)
 	return list, err
+}
+
+// note finds out what g has forgotten, once.
+func (g *segment) note() error {
+	if g.noted != nil {
+		return nil
+	}
+	g.noted = forgotten{}
+	return g.each(false, g.noted.note)
 }
 
 func compareRecords(x, y record) int {
@@ -138,12 +147,15 @@ func batches(list []record) (all [][]record) {
 // used again.
 func (j *journal) moveFirst() {
 	j.mu.Lock()
-	paths := slices.Clone(j.full[:min(2, len(j.full))])
+	full := slices.Clone(j.full[:min(2, len(j.full))])
 	j.mu.Unlock()
-	if len(paths) < 2 {
+	if len(full) < 2 {
 		return
 	}
-	err := withSegments(paths, func(all []*segment) error {
+	err := withSegments(full, func(all []*segment) error {
+		if j.aheadOf == full[0].path { // it was the second one before
+			all[0].noted = j.ahead
+		}
 		list, err := remains(all[:1], all[1:])
 		if err != nil {
 			return err
@@ -154,11 +166,12 @@ func (j *journal) moveFirst() {
 			}
 		}
 		j.stats.moved.Add(uint64(len(list)))
+		j.ahead, j.aheadOf = all[1].noted, full[1].path
 		return nil
 	})
 	switch {
 	case err == nil:
-		err = j.retire(paths[0])
+		err = j.retire(full[0].path)
 	case errors.Is(err, ErrClosed):
 		return // close does it
 	}
@@ -209,8 +222,8 @@ func (j *journal) retire(path string) error {
 }
 
 // moveAll moves segments, while there is no writer, and removes their files.
-func (j *journal) moveAll(paths []string) error {
-	err := withSegments(paths, func(all []*segment) error {
+func (j *journal) moveAll(all []sealed) error {
+	err := withSegments(all, func(all []*segment) error {
 		list, err := remains(all, nil)
 		if err != nil {
 			return err
@@ -222,17 +235,17 @@ func (j *journal) moveAll(paths []string) error {
 		}
 		return nil
 	})
-	if err != nil || len(paths) == 0 {
+	if err != nil || len(all) == 0 {
 		return err
 	}
-	for _, path := range paths {
-		err = errors.Join(err, os.Remove(path))
+	for _, s := range all {
+		err = errors.Join(err, os.Remove(s.path))
 	}
 	return errors.Join(err, syncDir(j.dir))
 }
 
-// withSegments calls fn with the segments of paths.
-func withSegments(paths []string, fn func(all []*segment) error) (err error) {
+// withSegments calls fn with segments.
+func withSegments(list []sealed, fn func(all []*segment) error) (err error) {
 	defer setPanicOnFault(setPanicOnFault(true))
 	var all []*segment
 	defer func() {
@@ -243,8 +256,8 @@ func withSegments(paths []string, fn func(all []*segment) error) (err error) {
 			err = errors.Join(err, g.close())
 		}
 	}()
-	for _, path := range paths {
-		g, err := openSegment(path)
+	for _, s := range list {
+		g, err := openSegment(s)
 		if err != nil {
 			return err
 		}
