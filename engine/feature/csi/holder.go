@@ -107,6 +107,13 @@ func messageKey(e xml.Elem, from string) string {
 			if c.First().OK() {
 				return ""
 			}
+		case "urn:xmpp:carbons:2": // as what it is a copy of
+			m := c.Child("forwarded", "urn:xmpp:forward:0").Child("message", stanza.Client)
+			of := messageKey(m, string(m.Attr("from"))+" "+string(m.Attr("to")))
+			if of == "" {
+				return ""
+			}
+			key = string(c.Local()) + " " + of
 		case stanza.Client:
 			if string(c.Local()) != "thread" {
 				return ""

@@ -34,6 +34,10 @@ func TestKeys(t *testing.T) {
 // anything else does not.
 func TestStatesWait(t *testing.T) {
 	const state = "<composing xmlns='http://jabber.org/protocol/chatstates'/>"
+	carbon := func(of string) string {
+		return "<sent xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' from='a@test/x' to='b@test'>" +
+			of + "</message></forwarded></sent>"
+	}
 	for inner, waits := range map[string]bool{
 		state: true,
 		state + "<thread>t</thread><no-store xmlns='urn:xmpp:hints'/>":                       true,
@@ -41,6 +45,10 @@ func TestStatesWait(t *testing.T) {
 		state + "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='1'/>":                       true,
 		state + "<x xmlns='http://jabber.org/protocol/muc#user'/>":                           true,
 		state + "<x xmlns='http://jabber.org/protocol/muc#user'><invite from='a@test'/></x>": false,
+		carbon(state):                    true,
+		carbon(state + "<body>b</body>"): false,
+		carbon(""):                       false,
+		"<private xmlns='urn:xmpp:carbons:2'/>" + state:                                  false,
 		state + "<body>b</body>":                                                         false,
 		"<stanza-id xmlns='urn:xmpp:sid:0' id='1' by='a@test'/>":                         false,
 		"<x xmlns='http://jabber.org/protocol/muc#user'/>":                               false,
