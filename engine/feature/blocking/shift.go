@@ -1,6 +1,7 @@
 package blocking
 
 import (
+	"slices"
 	"strings"
 
 	"meerkat/engine/account"
@@ -17,6 +18,7 @@ import (
 type shift struct {
 	session       *account.Session
 	before, after *list
+	changed       []item // without these both lists are one
 }
 
 // inForce returns the account's available sessions with their lists, to be told of
@@ -38,7 +40,9 @@ func (f *Feature) announce(e *feature.Env, a *account.Account, all []shift) {
 	var contacts []roster.Contact
 	for i := range all {
 		d := &all[i]
-		if d.after = f.of(d.session); d.before == d.after || !d.session.Available() {
+		d.after = f.of(d.session)
+		d.changed = changed(d.before, d.after)
+		if len(d.changed) == 0 || !d.session.Available() {
 			continue
 		}
 		if contacts == nil {
@@ -62,39 +66,67 @@ func subscribed(e *feature.Env, a *account.Account) (contacts []roster.Contact) 
 	return contacts
 }
 
+// changed returns what is between the items that two lists have both at their
+// beginnings and at their ends: whom none of these fits both judge alike.
+func changed(a, b *list) []item {
+	x, y := a.items(), b.items()
+	for len(x) > 0 && len(y) > 0 && x[0].same(&y[0]) {
+		x, y = x[1:], y[1:]
+	}
+	for len(x) > 0 && len(y) > 0 && x[len(x)-1].same(&y[len(y)-1]) {
+		x, y = x[:len(x)-1], y[:len(y)-1]
+	}
+	return slices.Concat(x, y)
+}
+
+func (d *list) items() []item {
+	if d == nil {
+		return nil
+	}
+	return d.Items
+}
+
+// same reports whether two items say the same, wherever they stand.
+func (i *item) same(o *item) bool {
+	return i.Type == o.Type && i.Value == o.Value && i.Deny == o.Deny && i.Kinds == o.Kinds
+}
+
 // about tells of one contact, and of those of its resources that items name.
 func (d *shift) about(e *feature.Env, c *roster.Contact) {
 	bare, err := jid.Parse(c.JID)
 	if err != nil {
 		return
 	}
-	d.tell(e, c, bare)
-	for _, l := range [...]*list{d.before, d.after} {
-		for _, full := range l.resources(bare) {
+	w, fits := whoIs(c, bare), false
+	for i := range d.changed {
+		it := &d.changed[i]
+		fits = fits || it.fits(&w)
+		if full, ok := it.resource(bare); ok {
 			d.tell(e, c, full)
 		}
 	}
+	if fits {
+		d.tell(e, c, bare)
+	}
 }
 
-// resources returns the full addresses of bare that items are about.
-func (d *list) resources(bare jid.JID) (full []jid.JID) {
-	if d == nil {
-		return nil
+// resource returns the full address of bare that the item is about.
+func (i *item) resource(bare jid.JID) (full jid.JID, ok bool) {
+	if i.Type != "jid" || len(i.Value) <= len(bare.String()) || !strings.HasPrefix(i.Value, bare.String()) {
+		return full, false
 	}
-	for i := range d.Items {
-		it := &d.Items[i]
-		if it.Type != "jid" || len(it.Value) <= len(bare.String()) || !strings.HasPrefix(it.Value, bare.String()) {
-			continue
-		}
-		if j, err := jid.Parse(it.Value); err == nil && j.Bare() == bare {
-			full = append(full, j)
-		}
-	}
-	return full
+	full, err := jid.Parse(i.Value)
+	return full, err == nil && full.Bare() == bare
+}
+
+// whoIs is j, an address of a contact.
+func whoIs(c *roster.Contact, j jid.JID) who {
+	return who{jid: j, roster: func() (roster.Contact, bool) { return *c, true }}
 }
 
 func (d *shift) tell(e *feature.Env, c *roster.Contact, j jid.JID) {
-	w := who{jid: j, kind: presenceOut, roster: func() (roster.Contact, bool) { return *c, true }}
+	w := whoIs(c, j)
+	w.kind = presenceOut
 	if c.State&roster.From != 0 {
 		if was, is := d.before.denies(&w), d.after.denies(&w); was != is {
 			show(e, d.session, j, !is)
