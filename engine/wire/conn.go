@@ -132,7 +132,7 @@ func (w *Conn) Authenticated() {
 	}
 	if w.flags&counted != 0 {
 		w.flags &^= counted
-		w.srv.gate.leave(w.Remote())
+		w.srv.gate.leave(w.Remote(), w)
 	}
 }
 

@@ -106,7 +106,9 @@ func (l *Listener) letIn(nc net.Conn) {
 	accepted.Add(0, 1)
 	w := l.srv.newConn(l.opt.New(), l.opt.DirectTLS)
 	w.flags |= counted
-	l.srv.group.Adopt(nc, l.srv.pick(), w)
+	to := l.srv.pick()
+	l.srv.gate.sit(w, to)
+	l.srv.group.Adopt(nc, to, w)
 }
 
 // addrOf is what Conn.Remote will say.

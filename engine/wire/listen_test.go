@@ -115,11 +115,11 @@ func TestGateCountsByNetworkAndInAll(t *testing.T) {
 	in("2001:db8::2", tooManyOfAddress)
 	in("2001:db8:0:1::2", letIn)
 	in("192.0.2.1", tooMany)
-	g.leave(netip.MustParseAddr("2001:db8::3"))
+	g.leave(netip.MustParseAddr("2001:db8::3"), nil)
 	in("::ffff:192.0.2.1", letIn)
-	g.leave(netip.MustParseAddr("192.0.2.1"))
-	g.leave(netip.MustParseAddr("2001:db8::9"))
-	g.leave(netip.MustParseAddr("2001:db8:0:1::9"))
+	g.leave(netip.MustParseAddr("192.0.2.1"), nil)
+	g.leave(netip.MustParseAddr("2001:db8::9"), nil)
+	g.leave(netip.MustParseAddr("2001:db8:0:1::9"), nil)
 	if len(g.count) != 0 || g.total != 0 {
 		t.Errorf("after all left: %v, total %d", g.count, g.total)
 	}
@@ -454,4 +454,32 @@ func TestHalfOpenHandshakesDoNotDelayOthers(t *testing.T) {
 		t.Errorf("a login behind %d half-open handshakes took %v", half, d)
 	}
 	waitFor(t, "goroutines to go", func() bool { return runtime.NumGoroutine() <= goroutines+20 })
+}
+
+// Who only holds seats makes room for others, the oldest first; who has just come
+// does not have to.
+func TestThoseWhoDallyMakeRoom(t *testing.T) {
+	const seats = 200
+	_, s := real(t, 2, Options{PerAddress: 2 * seats, Unauthenticated: seats})
+	addr := listen(t, s, ListenOptions{DirectTLS: true, New: func() Upper { return &echoer{} }})
+	for range seats {
+		nc := dial(t, addr)
+		_, _ = nc.Write([]byte{22, 3, 1, 1, 0, 1, 0, 0, 252, 3, 3})
+	}
+	waitFor(t, "all half-open", func() bool { return s.gate.inAll() == seats })
+	isRefused(t, addr)
+	s.gate.mu.Lock()
+	for e := s.gate.queue.Front(); e != nil; e = e.Next() {
+		e.Value.(*seat).since = time.Now().Add(-grace)
+	}
+	s.gate.mu.Unlock()
+	if err := pipeline(addr, 1, 50); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "those to go who had to", func() bool { return s.gate.inAll() <= seats })
+	s.gate.mu.Lock()
+	defer s.gate.mu.Unlock()
+	if n := s.gate.queue.Len(); n != len(s.gate.seats) || n != s.gate.total {
+		t.Errorf("%d in the queue, %d seats, %d counted", n, len(s.gate.seats), s.gate.total)
+	}
 }

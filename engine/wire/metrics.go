@@ -13,6 +13,8 @@ var (
 	rejected = metric.NewCounterVec("meerkat_wire_refused_total",
 		"Connections closed at once: too many unauthenticated ones of that address, or in all.",
 		"limit", "address", "all")
+	turnedOut = metric.NewCounter("meerkat_wire_turned_out_total",
+		"Connections closed because they had not logged in and others wanted to.")
 	acceptPauses = metric.NewCounter("meerkat_wire_accept_pauses_total",
 		"Times that accepting paused because the system had no descriptor or memory left.")
 	dropped = metric.NewCounter("meerkat_wire_starttls_dropped_bytes_total",

@@ -47,7 +47,7 @@ func (w *Conn) Behind(client netip.Addr, secure bool) {
 	counts := w.flags&counted != 0
 	w.flags &^= counted
 	if counts {
-		w.srv.gate.leave(w.Remote())
+		w.srv.gate.leave(w.Remote(), w)
 	}
 	w.c.SetRemote(netip.AddrPortFrom(client.Unmap().WithZone(""), 0))
 	if !counts {
@@ -59,6 +59,7 @@ func (w *Conn) Behind(client netip.Addr, secure bool) {
 		return
 	}
 	w.flags |= counted
+	w.srv.gate.sit(w, w.Loop())
 }
 
 // proxy looks for the header at the start of a trusted connection, and goes on

@@ -21,6 +21,7 @@ func (s *Server) Virtual(l *loop.Loop, t loop.Transport, client netip.Addr, secu
 	}
 	w.ws = &webSocket{up: up, limit: int32(limit)}
 	l.Virtual(t, w, netip.AddrPortFrom(client, 0))
+	s.gate.sit(w, l)
 	return w
 }
 
