@@ -90,8 +90,9 @@ func appendItems(b *xml.Builder, local string, jids []string) {
 	b.End()
 }
 
-// targets reads the items of a command.
+// targets reads the items of a command, each address once.
 func targets(e xml.Elem) (jids []string, c stanza.Condition) {
+	seen := map[string]bool{}
 	for it := e.First(); it.OK(); it = it.Next() {
 		if !it.Is("item", space) || it.Attr("jid") == nil {
 			return nil, stanza.BadRequest
@@ -100,7 +101,10 @@ func targets(e xml.Elem) (jids []string, c stanza.Condition) {
 		if err != nil {
 			return nil, stanza.JIDMalformed
 		}
-		jids = append(jids, j.String())
+		if name := j.String(); !seen[name] {
+			seen[name] = true
+			jids = append(jids, name)
+		}
 	}
 	return jids, stanza.OK
 }
@@ -110,6 +114,11 @@ func (f *Feature) block(c *feature.Ctx, q *stanza.Stanza) {
 	if cond == stanza.OK && len(jids) == 0 {
 		cond = stanza.BadRequest
 	}
+	limit := c.Config.Limits.Blocklist
+	if cond == stanza.OK && limit > 0 && len(jids) > limit {
+		limited.Add(c.Shard(), 1)
+		cond = stanza.ResourceConstraint
+	}
 	var blocked func()
 	if cond == stanza.OK {
 		blocked, cond = f.report(c, q.Payload())
@@ -118,7 +127,6 @@ func (f *Feature) block(c *feature.Ctx, q *stanza.Stanza) {
 		c.Fail(q, cond, "")
 		return
 	}
-	limit := c.Config.Limits.Blocklist
 	f.change(c, q, "block", func(l *lists) error {
 		l.block(jids)
 		if limit > 0 && len(l.fallback().Items) > limit {

@@ -150,14 +150,24 @@ func (l *lists) block(jids []string) {
 		l.put(list{Name: l.Default})
 		d = l.fallback()
 	}
-	had := l.blocked()
+	had := set(l.blocked())
+	var fresh []item
 	for _, j := range jids {
-		if !slices.Contains(had, j) {
-			had = append(had, j)
-			d.Items = slices.Insert(d.Items, 0, item{Type: "jid", Value: j, Deny: true})
+		if !had[j] {
+			had[j] = true
+			fresh = append(fresh, item{Type: "jid", Value: j, Deny: true})
 		}
 	}
+	d.Items = slices.Concat(fresh, d.Items)
 	d.renumber()
+}
+
+func set(jids []string) map[string]bool {
+	m := make(map[string]bool, len(jids))
+	for _, j := range jids {
+		m[j] = true
+	}
+	return m
 }
 
 // unused returns name, or one like it that no list has.
@@ -172,8 +182,9 @@ func (l *lists) unused(name string) string {
 // unblock takes JIDs off, all if none are named.
 func (l *lists) unblock(jids []string) {
 	if d := l.fallback(); d != nil {
+		named := set(jids)
 		d.Items = slices.DeleteFunc(d.Items, func(i item) bool {
-			return i.blocks() && (len(jids) == 0 || slices.Contains(jids, i.Value))
+			return i.blocks() && (len(jids) == 0 || named[i.Value])
 		})
 	}
 }
