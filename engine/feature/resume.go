@@ -22,6 +22,9 @@ type Resumer struct {
 // an element of this namespace.
 type Inline struct {
 	Space string
+	// Unasked says that nobody asks for it, nor is it offered: it is done for every
+	// session that is bound along with its login, and Handle gets no element.
+	Unasked bool
 	// Handle must call done, now or later, with what <bound/> is to say; nil is
 	// nothing.
 	Handle func(c *Ctx, e xml.Elem, done func(answer []byte))

@@ -3,6 +3,8 @@ package stream
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
+	"strings"
 
 	"meerkat/engine/account"
 	"meerkat/engine/feature"
@@ -45,7 +47,22 @@ func (s *Stream) bind2() {
 	sess.Lang = l.lang
 	s.sess = sess
 	bindings.Add(s.at.shard(), 1)
+	s.supersede(name2(l))
 	s.inline(e.First(), nil)
+}
+
+// supersede ends earlier sessions of the installation that goes by name, also those
+// with another tag (XEP-0386 §3.2).
+func (s *Stream) supersede(name string) {
+	if name == "" {
+		return
+	}
+	for _, old := range slices.Clone(s.sess.Account.Sessions) {
+		if r := old.JID.Resource(); old != s.sess && (r == name || strings.HasSuffix(r, "/"+name)) {
+			s.at.router.Unbind(old)
+			old.Sink.Kick("conflict", "this client has another session now")
+		}
+	}
 }
 
 func (s *Stream) unbound2() {
@@ -87,22 +104,38 @@ func (s *Stream) inline(e xml.Elem, answers []byte) {
 		e = e.Next()
 	}
 	if !e.OK() {
+		s.unasked(0, answers)
+		return
+	}
+	s.dealWith(handle, e, func(answer []byte) { s.inline(e.Next(), append(answers, answer...)) })
+}
+
+// unasked has the features do what is done for every such session, from number i on.
+func (s *Stream) unasked(i int, answers []byte) {
+	all := s.at.sh.Inline
+	for i < len(all) && !all[i].Unasked {
+		i++
+	}
+	if i == len(all) {
 		s.bound2(answers)
 		return
 	}
+	s.dealWith(all[i].Handle, xml.Elem{}, func(answer []byte) { s.unasked(i+1, append(answers, answer...)) })
+}
+
+// dealWith calls handle, and then with its answer, now or later.
+func (s *Stream) dealWith(handle func(*feature.Ctx, xml.Elem, func([]byte)), e xml.Elem, then func(answer []byte)) {
 	c := &feature.Ctx{Env: s.at.router.Env(), Owner: s.sess.Account.JID, Account: s.sess.Account, Session: s.sess}
 	s.await(func(done func(func())) {
 		s.at.router.Run(func() {
-			handle(c, e, func(answer []byte) {
-				done(func() { s.inline(e.Next(), append(answers, answer...)) })
-			})
+			handle(c, e, func(answer []byte) { done(func() { then(answer) }) })
 		})
 	})
 }
 
 func (sh *Shared) inlineFor(space []byte) func(*feature.Ctx, xml.Elem, func([]byte)) {
 	for i := range sh.Inline {
-		if string(space) == sh.Inline[i].Space {
+		if string(space) == sh.Inline[i].Space && !sh.Inline[i].Unasked {
 			return sh.Inline[i].Handle
 		}
 	}

@@ -48,7 +48,9 @@ func (s *Stream) appendSASL2(b *xml.Builder, cb auth.Binding) {
 	}
 	b.Start("bind", nsBind2).Start("inline", "")
 	for i := range s.at.sh.Inline {
-		b.Start("feature", "").Attr("var", s.at.sh.Inline[i].Space).End()
+		if in := &s.at.sh.Inline[i]; !in.Unasked {
+			b.Start("feature", "").Attr("var", in.Space).End()
+		}
 	}
 	b.End().End()
 	s.appendFast(b, cb)

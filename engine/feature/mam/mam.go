@@ -51,6 +51,9 @@ func New(flags *account.Flags, cfg *config.Archive, rows *store.Archive, loops i
 		Start:        f.start,
 		Removed:      f.removed,
 	}
+	if f.enabled {
+		d.Inline = &feature.Inline{Space: space, Unasked: true, Handle: f.greet}
+	}
 	for _, name := range []string{"query", "metadata", "prefs"} {
 		d.IQ = append(d.IQ, feature.IQ{Space: space, Local: name, To: feature.Other, Handle: forbidden})
 	}

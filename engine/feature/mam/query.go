@@ -89,3 +89,29 @@ func (f *Feature) metadata(c *feature.Ctx, q *stanza.Stanza) {
 		})
 	})
 }
+
+// greet tells a session that is bound along with its login where its archive begins
+// and ends (XEP-0386 §3.2.1). What comes later comes to the session.
+func (f *Feature) greet(c *feature.Ctx, _ xml.Elem, done func(answer []byte)) {
+	src, env := f.source(c), c.Env
+	env.WhenSettled(func() {
+		var first, last uint64
+		var err error
+		ok := env.Loop.Work(func() {
+			err = env.Store.View(func(tx *store.Tx) (err error) { first, last, err = src.Ends(tx); return err })
+		}, func() {
+			if err != nil {
+				env.Log.Error("an archive cannot be read", "account", src.Owner, "err", err)
+				done(nil)
+				return
+			}
+			var b xml.Builder
+			src.AppendEnds(b.Reset(nil, stanza.Client), first, last)
+			done(b.Bytes())
+		})
+		if !ok {
+			busy.Add(env.Shard(), 1)
+			done(nil)
+		}
+	})
+}

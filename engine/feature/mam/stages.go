@@ -60,7 +60,7 @@ func (f *Feature) inbound(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 	archive := false
 	if !s.Again { // else it has been here, and has its id
 		strip(s, owner)
-		archive = w.wants(c, s, s.From) && !w.known(c, s, s.From)
+		archive = w.wants(c, s, s.From) && !bounces(c, s) && !w.known(c, s, s.From)
 	}
 	waiting := w.lines[owner] != nil
 	switch {
@@ -89,6 +89,12 @@ func (w *work) when(c *feature.Ctx) telling {
 		return now
 	}
 	return then
+}
+
+// bounces reports a message that nobody gets: of type normal, for a resource that is
+// not there (RFC 6121 §8.5.3.2.1). What is refused is not archived (XEP-0313 §6.1).
+func bounces(c *feature.Ctx, s *stanza.Stanza) bool {
+	return s.Type == stanza.Normal && s.To.IsFull() && (c.Account == nil || c.Account.Find(s.To.Resource()) == nil)
 }
 
 // kept reports whether a message for an account that is here needs not wait to be
