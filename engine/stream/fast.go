@@ -67,6 +67,10 @@ func (s *Stream) tokened(next auth.NextToken, err error) {
 	}
 	if err != nil {
 		s.at.router.Env().Log.Debug("stream: a token could not be stored", "account", s.login.user.String(), "err", err)
+		if s.login.two.forget { // success would say that it is forgotten (XEP-0484 §3.6)
+			s.fail("internal-server-error", "")
+			return
+		}
 	}
 	s.proceed2()
 }
