@@ -188,7 +188,7 @@ func (s *sender) requests() (n int) {
 // FilterIn is a stage for what reaches an account: the answers of app servers, and
 // their word that they want to hear no more.
 func (f *Feature) FilterIn(c *feature.Ctx, q *stanza.Stanza) feature.Verdict {
-	if q.Kind == stanza.Message && q.Elem.First().Is("pubsub", pubsubSpace) {
+	if q.Kind == stanza.Message && q.Type == stanza.Normal && !q.To.IsFull() && q.Elem.First().Is("pubsub", pubsubSpace) {
 		return f.stopped(c, q)
 	}
 	if q.Kind != stanza.IQ || q.Request() || q.To.IsFull() || !strings.HasPrefix(string(q.ID), idPrefix) {
