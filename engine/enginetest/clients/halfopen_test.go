@@ -4,7 +4,6 @@ package clients
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"slices"
 	"testing"
@@ -43,7 +42,7 @@ func TestHalfOpenHandshakes(t *testing.T) {
 		c.conn.Close()
 	}
 	slices.Sort(took)
-	t.Log(fmt.Sprintf("beside %d half-open handshakes a login took %v, at most %v", half, took[len(took)/2], took[len(took)-1]))
+	t.Logf("beside %d half-open handshakes a login took %v, at most %v", half, took[len(took)/2], took[len(took)-1])
 	if took[len(took)-1] > time.Second {
 		t.Errorf("a login took %v, at most 1 s is allowed", took[len(took)-1])
 	}
