@@ -14,7 +14,7 @@ import (
 func TestWithoutMemoryLoginsAreRefusedAndTheServerLives(t *testing.T) {
 	dir := t.TempDir()
 	writeConfig(t, dir, "")
-	r := start(t, dir, func(c *exec.Cmd) { c.Env = append(c.Env, "GOMEMLIMIT=2MiB") })
+	r := start(t, dir, func(c *exec.Cmd) { c.Env = append(c.Env, "GOMEMLIMIT=1MiB") })
 	r.logged(`level=ERROR msg="there is no memory for more sessions; .*" alarm=memory do="see what this box can hold: meerkat plan`)
 	for _, addr := range r.addrs[:1] {
 		c, err := net.Dial("tcp", addr)
@@ -39,7 +39,7 @@ func TestWithoutMemoryLoginsAreRefusedAndTheServerLives(t *testing.T) {
 func TestMemoryLimitCanBeLifted(t *testing.T) {
 	dir := t.TempDir()
 	writeConfig(t, dir, "memory = 0\n")
-	r := start(t, dir, func(c *exec.Cmd) { c.Env = append(c.Env, "GOMEMLIMIT=2MiB") })
+	r := start(t, dir, func(c *exec.Cmd) { c.Env = append(c.Env, "GOMEMLIMIT=1MiB") })
 	if _, errs, code := meerkat(t, dir, "secret-of-the-test\n", "account", "add", "romeo@localhost", "-password-stdin", "-config", "meerkat.toml"); code != 0 {
 		t.Fatal(errs)
 	}
