@@ -125,10 +125,12 @@ func (e *Env) Update(fn func(tx *store.Tx) error, done func(err error)) {
 		e.Loop.Post(func() {
 			e.Router.Run(func() {
 				outer := e.family
+				defer func() { // after a panic as well
+					e.family = outer
+					f.leave(&e.updates)
+				}()
 				e.family = f
 				e.Because(cause, func() { done(err) })
-				e.family = outer
-				f.leave(&e.updates)
 			})
 		})
 	})

@@ -128,43 +128,53 @@ func (e *Env) issueJoint() {
 	}
 	j := &joint{family: e.next}
 	e.next, e.joint = nil, j
+	defer e.send(j) // what there is, also after a panic
 	for _, issue := range e.collect {
 		issue()
 	}
+}
+
+func (e *Env) send(j *joint) {
 	e.joint = nil
 	if len(j.parts) == 0 {
 		j.family.leave(&e.updates)
 		return
 	}
 	e.flying++
-	e.Store.Update(j.store, func(err error) {
-		e.Loop.Post(func() {
-			e.Router.Run(func() {
-				e.flying--
-				j.end(e, err)
-				if e.flying < maxFlying {
-					e.issueJoint()
-				}
-			})
-		})
+	parts := j.parts
+	e.Store.Update(func(tx *store.Tx) error {
+		for _, p := range parts {
+			if err := p.fn(tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func(err error) {
+		e.Loop.Post(func() { e.land(j, err) })
 	})
 }
 
-func (j *joint) store(tx *store.Tx) error {
-	for _, p := range j.parts {
-		if err := p.fn(tx); err != nil {
-			return err
+// land tells the parts of j, in order, that they have been stored or not. After a
+// panic of one, which the loop survives, the others are told in another turn.
+func (e *Env) land(j *joint, err error) {
+	defer func() {
+		if len(j.parts) > 0 {
+			e.Loop.Post(func() { e.land(j, err) })
+			return
 		}
-	}
-	return nil
-}
-
-func (j *joint) end(e *Env, err error) {
-	outer := e.family
-	e.family = j.family
-	for _, p := range j.parts {
-		e.Because(Cause{}, func() { p.done(err) })
-	}
-	e.family = outer
-	j.family.leave(&e.updates)
+		e.Router.Run(func() { j.family.leave(&e.updates) })
+		if e.flying--; e.flying < maxFlying {
+			e.Router.Run(e.issueJoint)
+		}
+	}()
+	e.Router.Run(func() {
+		outer := e.family
+		defer func() { e.family = outer }()
+		e.family = j.family
+		for len(j.parts) > 0 {
+			p := j.parts[0]
+			j.parts = j.parts[1:]
+			e.Because(Cause{}, func() { p.done(err) })
+		}
+	})
 }
