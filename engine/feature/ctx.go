@@ -32,9 +32,11 @@ type Env struct {
 	family    *family  // whose done runs
 	collect   []func() // see Collects
 	collected uint64
-	next      *family // of the joint update that is to be made
-	joint     *joint  // that is being made
-	flying    int     // joint updates that are not stored yet
+	next      *family  // of the joint update that is to be made
+	joint     *joint   // that is being made
+	joints    []*joint // that have been made and are not over, in order
+	full      bool     // next is large
+	posted    bool     // makeJoint comes in the next turn
 	makeJoint func()
 	cause     Cause
 	scratch   []byte

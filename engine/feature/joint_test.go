@@ -126,7 +126,8 @@ func TestJointUpdatesThatFail(t *testing.T) {
 	p.expect("0 has 17 stored: <nil>", "1 has 2 stored: <nil>", "settled")
 	for range 3 {
 		p.collect(0, 17)
-		p.expect("0 has 17 stored: <nil>")
+		p.WhenSettled(func() { p.say("settled") })
+		p.expect("0 has 17 stored: <nil>", "settled")
 	}
 	p.collect(1, 3)
 	p.expect("1 has 3 stored: <nil>")
@@ -145,22 +146,24 @@ func TestTwoJointUpdatesAtATime(t *testing.T) {
 		p.turn()
 		p.turn()
 		if i == 0 {
-			waitFor(t, func() bool { return p.flying == 1 })
+			waitFor(t, func() bool { return p.flying() == 1 })
 		}
 	}
-	if p.flying != maxFlying || p.has[0] != 4 {
-		t.Errorf("%d on their way, %d collected; want %d and 4", p.flying, p.has[0], maxFlying)
+	if p.flying() != maxFlying || p.has[0] != 4 {
+		t.Errorf("%d on their way, %d collected; want %d and 4", p.flying(), p.has[0], maxFlying)
 	}
 	p.WhenSettled(func() { p.say("settled") })
 	p.collect(1, 1)
 	p.JoinFull()
-	if p.flying != maxFlying+1 || p.has != [2]int{} {
-		t.Errorf("%d on their way, %v collected; want one more, and nothing", p.flying, p.has)
+	p.collect(1, 1) // of the same handler
+	p.turn()
+	if p.flying() != maxFlying+1 || p.has != [2]int{} {
+		t.Errorf("%d on their way, %v collected; want one more, and nothing", p.flying(), p.has)
 	}
 	close(p.block)
-	p.expect("0 has 1 stored: <nil>", "0 has 1 stored: <nil>", "0 has 4 stored: <nil>", "1 has 1 stored: <nil>", "settled")
-	if p.flying != 0 {
-		t.Errorf("%d on their way, want none", p.flying)
+	p.expect("0 has 1 stored: <nil>", "0 has 1 stored: <nil>", "0 has 4 stored: <nil>", "1 has 2 stored: <nil>", "settled")
+	if p.flying() != 0 {
+		t.Errorf("%d on their way, want none", p.flying())
 	}
 }
 

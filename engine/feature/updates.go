@@ -79,23 +79,39 @@ const maxFlying = 2
 // Join has a joint update made in the next turn, or as soon as those before allow
 // it: one of all features, in their order, that is stored as a whole or not at all.
 func (e *Env) Join() {
-	if e.next != nil {
-		return
+	if e.next == nil {
+		e.next = &family{n: e.updates.issue(), open: 1}
 	}
-	e.next = &family{n: e.updates.issue(), open: 1}
-	if e.flying < maxFlying {
-		if e.makeJoint == nil {
-			e.makeJoint = func() { e.Router.Run(e.issueJoint) }
-		}
-		e.Loop.Post(e.makeJoint)
+	if e.flying() < maxFlying {
+		e.postJoint()
 	}
 }
 
-// JoinFull is Join for an update that is large: it is made at once.
+// JoinFull is Join for an update that is large: it does not wait for others. What
+// the handler that runs collects still belongs to it.
 func (e *Env) JoinFull() {
 	e.Join()
-	e.Router.Run(e.issueJoint)
+	e.full = true
+	e.postJoint()
 }
+
+func (e *Env) postJoint() {
+	if e.posted {
+		return
+	}
+	e.posted = true
+	if e.makeJoint == nil {
+		e.makeJoint = func() {
+			e.posted = false
+			if e.full || e.flying() < maxFlying {
+				e.Router.Run(e.issueJoint)
+			}
+		}
+	}
+	e.Loop.Post(e.makeJoint)
+}
+
+func (e *Env) flying() int { return len(e.joints) }
 
 // Collected notes that something has been collected for the next joint update. The
 // caller calls what it returns, if that is not nil, when it has been stored.
@@ -114,6 +130,8 @@ func (e *Env) Collected() (stored func()) {
 type joint struct {
 	family *family
 	parts  []part
+	over   bool // it has been stored, or not
+	err    error
 }
 
 type part struct {
@@ -123,11 +141,11 @@ type part struct {
 
 // issueJoint makes the update that Join wants, unless that has been done.
 func (e *Env) issueJoint() {
-	if e.next == nil {
+	if e.next == nil || e.joint != nil {
 		return
 	}
 	j := &joint{family: e.next}
-	e.next, e.joint = nil, j
+	e.next, e.joint, e.full = nil, j, false
 	defer e.send(j) // what there is, also after a panic
 	for _, issue := range e.collect {
 		issue()
@@ -140,7 +158,7 @@ func (e *Env) send(j *joint) {
 		j.family.leave(&e.updates)
 		return
 	}
-	e.flying++
+	e.joints = append(e.joints, j)
 	parts := j.parts
 	e.Store.Update(func(tx *store.Tx) error {
 		for _, p := range parts {
@@ -150,21 +168,32 @@ func (e *Env) send(j *joint) {
 		}
 		return nil
 	}, func(err error) {
-		e.Loop.Post(func() { e.land(j, err) })
+		e.Loop.Post(func() {
+			j.over, j.err = true, err
+			e.land()
+		})
 	})
 }
 
-// land tells the parts of j, in order, that they have been stored or not. After a
-// panic of one, which the loop survives, the others are told in another turn.
-func (e *Env) land(j *joint, err error) {
-	defer func() {
-		if len(j.parts) > 0 {
-			e.Loop.Post(func() { e.land(j, err) })
-			return
-		}
+// land ends the joint updates that are over, in order: one that the store has
+// refused at once waits for those before it.
+func (e *Env) land() {
+	for len(e.joints) > 0 && e.joints[0].over && e.tell(e.joints[0]) {
+		j := e.joints[0]
+		e.joints = e.joints[1:]
 		e.Router.Run(func() { j.family.leave(&e.updates) })
-		if e.flying--; e.flying < maxFlying {
-			e.Router.Run(e.issueJoint)
+	}
+	if e.flying() < maxFlying {
+		e.Router.Run(e.issueJoint)
+	}
+}
+
+// tell tells the parts of j, in order, how it has ended. After a panic of one,
+// which the loop survives, the others are told in another turn.
+func (e *Env) tell(j *joint) (told bool) {
+	defer func() {
+		if !told {
+			e.Loop.Post(e.land)
 		}
 	}()
 	e.Router.Run(func() {
@@ -174,7 +203,8 @@ func (e *Env) land(j *joint, err error) {
 		for len(j.parts) > 0 {
 			p := j.parts[0]
 			j.parts = j.parts[1:]
-			e.Because(Cause{}, func() { p.done(err) })
+			e.Because(Cause{}, func() { p.done(j.err) })
 		}
 	})
+	return true
 }

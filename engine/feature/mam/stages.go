@@ -67,8 +67,7 @@ func (f *Feature) inbound(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 	case archive && c.Account == nil && !waiting:
 		// Nobody is there to be told the id: what keeps the message for later
 		// can be in the same commit.
-		w.add(c, s, s.From, now)
-		w.issue()
+		w.alone(func() { w.add(c, s, s.From, now) })
 		return runAll(f.in, c, s)
 	case archive && w.when(c) == now:
 		w.add(c, s, s.From, now)

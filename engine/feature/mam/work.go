@@ -235,6 +235,16 @@ func (w *work) later(b *batch) {
 	}
 }
 
+// alone has what fn adds stored at once, by an update of its own: what has been
+// added before shares the fate of what others have collected.
+func (w *work) alone(fn func()) {
+	before := w.batch
+	w.batch = nil
+	fn()
+	w.issue()
+	w.batch = before
+}
+
 // issue makes an update of the batch.
 func (w *work) issue() {
 	b := w.batch

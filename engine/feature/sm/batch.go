@@ -181,11 +181,12 @@ func (b *batch) issue() {
 	}
 	w := b.work
 	b.work = b.empty()
-	b.env.Update(func(tx *store.Tx) error { return w.store(tx, changes) }, func(err error) { b.done(&w, err) })
+	b.env.Update(func(tx *store.Tx) error { return w.store(tx, changes) }, func(err error) { b.done(&w, changes, err) })
 }
 
 // change is another row of a session.
 type change struct {
+	k     *keeper // of the loop
 	owner string
 	id    uint64
 	row   []byte
@@ -201,7 +202,7 @@ func (b *batch) changes() (list []change) {
 		row := b.f.appendRow(nil, k)
 		if h := maphash.Bytes(seed, row); h != k.rowHash {
 			k.rowHash = h
-			list = append(list, change{k.owner(), k.sess.ID, row})
+			list = append(list, change{k, k.owner(), k.sess.ID, row})
 		}
 	}
 	clear(b.touched)
@@ -229,7 +230,7 @@ func (w *work) store(tx *store.Tx, changes []change) error {
 
 // done lets go of what waited for the update. What could not be stored goes out
 // all the same: a full disk is no reason to keep people from talking.
-func (b *batch) done(w *work, err error) {
+func (b *batch) done(w *work, changes []change, err error) {
 	if err != nil {
 		unstored.Add(b.env.Shard(), uint64(len(w.puts)))
 		if !b.failing {
@@ -243,6 +244,10 @@ func (b *batch) done(w *work, err error) {
 	}
 	if err != nil {
 		w.unkept()
+		for _, c := range changes { // to be stored another time
+			c.k.rowHash = 0
+			b.touch(c.k)
+		}
 	}
 	for i := range w.puts {
 		w.puts[i].k.safe = w.puts[i].n

@@ -23,10 +23,10 @@ func (d *debts) owe(k *keeper) {
 
 // Timeout has all pay.
 func (d *debts) Timeout(*loop.Timer) {
-	for _, k := range d.list {
+	list := d.list
+	d.list = nil
+	for _, k := range list {
 		k.state &^= listed
 		k.pay()
 	}
-	clear(d.list)
-	d.list = d.list[:0]
 }
