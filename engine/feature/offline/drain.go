@@ -6,7 +6,6 @@ import (
 	"meerkat/engine/jid"
 	"meerkat/engine/stanza"
 	"meerkat/store"
-	"meerkat/xml"
 )
 
 // drain is the giving of one account's stored messages to one session. What
@@ -66,14 +65,14 @@ func (d *drain) current() bool { return d.f.drains[d.env.Shard()][d.owner.String
 // give writes stored messages, and reports that none are left.
 func (d *drain) give() bool {
 	size, n, all := 0, 0, true
-	unwanted, reads := d.unwanted(), d.session.Has(d.f.reads)
+	unwanted := d.unwanted()
 	d.env.View(func(tx *store.Tx) {
 		err := log.Each(tx, d.owner.String(), d.last, func(id uint64, v []byte) error {
 			if size >= chunk {
 				all = false
 				return store.ErrStop
 			}
-			if d.last = id; unwanted != nil && unwanted(v) || reads && archived(v, d.owner) {
+			if d.last = id; unwanted != nil && unwanted(v) {
 				return nil
 			}
 			d.session.Sink.Write(v)
@@ -96,22 +95,6 @@ func (d *drain) unwanted() func(b []byte) bool {
 		return nil
 	}
 	return d.f.Unwanted(d.env, d.session)
-}
-
-// archived reports whether a stored message is in the archive as well, where a client
-// that has bound its session along with its login looks for it (XEP-0386 §3.2).
-func archived(v []byte, owner jid.JID) bool {
-	var doc xml.Doc
-	e, err := doc.Parse(v, stanza.Client)
-	if err != nil {
-		return false
-	}
-	for c := e.First(); c.OK(); c = c.Next() {
-		if c.Is("stanza-id", "urn:xmpp:sid:0") && string(c.Attr("by")) == owner.String() {
-			return true
-		}
-	}
-	return false
 }
 
 // hold keeps a message that came amid the drain.

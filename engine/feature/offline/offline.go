@@ -34,7 +34,6 @@ var (
 // Feature is offline storage: two stages that belong together.
 type Feature struct {
 	drained account.Flag // has been given, or is being given, what was stored
-	reads   account.Flag // gets what is in the archive from there
 	drains  []map[string]*drain
 
 	// Unwanted, if not nil, returns what tells stored messages that a session does not
@@ -44,7 +43,7 @@ type Feature struct {
 
 // New returns the feature. loops is how many loops there are.
 func New(flags *account.Flags, loops int) (feature.Feature, *Feature) {
-	f := &Feature{drained: flags.New("offline"), reads: flags.New("offline read"), drains: make([]map[string]*drain, loops)}
+	f := &Feature{drained: flags.New("offline"), drains: make([]map[string]*drain, loops)}
 	for i := range f.drains {
 		f.drains[i] = make(map[string]*drain)
 	}
@@ -55,11 +54,7 @@ func New(flags *account.Flags, loops int) (feature.Feature, *Feature) {
 		PresenceOut: f.presence,
 		Inbound:     f.Keep,
 		Unbound:     f.unbound,
-		Inline: &feature.Inline{Space: "msgoffline", Unasked: true, Handle: func(c *feature.Ctx, _ xml.Elem, done func([]byte)) {
-			c.Session.Set(f.reads)
-			done(nil)
-		}},
-		Thaw: func(c *feature.Ctx, _ []byte) { f.presence(c, &stanza.Stanza{}) },
+		Thaw:        func(c *feature.Ctx, _ []byte) { f.presence(c, &stanza.Stanza{}) },
 	}, f
 }
 
