@@ -101,7 +101,7 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-func benchSession(b *testing.B, m *memory, name string, all bool) *memoryPipe {
+func benchSession(b testing.TB, m *memory, name string, all bool) *memoryPipe {
 	b.Helper()
 	if err := m.account(name+"@"+Domain, password); err != nil {
 		b.Fatal(err)

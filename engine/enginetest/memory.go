@@ -39,10 +39,11 @@ type memory struct {
 	seed   func(st *store.Store) error // of PlayOver, until it has run
 	// patience bounds the wait for what other goroutines do, handshakes of TLS.
 	patience time.Duration
+	logs     slog.Handler
 }
 
 func newEngine(t testing.TB) *memory {
-	m := &memory{t: t, cfg: config.Default(), dir: t.TempDir(), patience: 5 * time.Second}
+	m := &memory{t: t, cfg: config.Default(), dir: t.TempDir(), patience: 5 * time.Second, logs: complaints{t}}
 	m.cfg.Domains = []string{Domain}
 	m.cfg.C2S.RequireTLS = false
 	m.cfg.Limits.ScramIterations = auth.MinIterations
@@ -85,7 +86,7 @@ func (m *memory) run() (err error) {
 	}
 	m.group = loop.NewManual(loops, now)
 	m.server, err = engine.New(m.cfg, engine.Options{
-		Store: m.store, Group: m.group, Logger: slog.New(complaints{m.t}), Version: "test",
+		Store: m.store, Group: m.group, Logger: slog.New(m.logs), Version: "test",
 		TLS: func() *stdtls.Config { return serverTLS() },
 	})
 	return err
