@@ -33,6 +33,7 @@ type Managed struct {
 	acked    uint32   // of ours, by the server
 	queue    []string // of ours, not acknowledged
 	got      []string
+	told     map[string]string // ids in the archive (XEP-0359), by body
 	err      error
 	resumes  int
 	lost     int // sessions that could not be resumed
@@ -310,12 +311,30 @@ func (m *Managed) stanza(local string, n node) error {
 	if n.attrs["type"] == "error" {
 		return fmt.Errorf("%w: an error came: %s", errManaged, n)
 	}
+	body, id := "", ""
 	for _, k := range n.kids {
-		if strings.HasSuffix(k.name, "}body") {
-			m.got = append(m.got, k.kids[0].text)
+		switch {
+		case strings.HasSuffix(k.name, "}body"):
+			body = k.kids[0].text
+			m.got = append(m.got, body)
+		case strings.HasSuffix(k.name, "}stanza-id"):
+			id = k.attrs["id"]
 		}
 	}
+	if id != "" {
+		if m.told == nil {
+			m.told = make(map[string]string)
+		}
+		m.told[body] = id
+	}
 	return nil
+}
+
+// Told returns the ids that messages have in the archive, by their bodies.
+func (m *Managed) Told() map[string]string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.told
 }
 
 func (m *Managed) ack(h string) error {

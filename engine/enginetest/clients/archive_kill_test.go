@@ -52,9 +52,18 @@ func TestArchivesSurviveKills(t *testing.T) {
 	}
 	settle(0)
 	for _, m := range all {
-		got := archived(t, s, m.User, m.User+"@"+domain)
+		got, ids := archivedAs(t, s, m.User, m.User+"@"+domain)
 		if err := ascending(got); err != nil || len(got) != 2*messages {
 			t.Errorf("the archive of %s has %d messages, want %d: %v", m.User, len(got), 2*messages, err)
+		}
+		told := m.Told()
+		if len(told) != messages {
+			t.Errorf("%s was told the ids of %d messages, want %d", m.User, len(told), messages)
+		}
+		for body, id := range told {
+			if ids[body] != id {
+				t.Errorf("%s was told that %s is %q in the archive, where it is %q", m.User, body, id, ids[body])
+			}
 		}
 	}
 }

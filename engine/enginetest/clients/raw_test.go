@@ -35,8 +35,11 @@ type element struct {
 	Body    string `xml:"body"`
 	Items   []item `xml:"query>item"`
 	// Of an archive (XEP-0313).
-	Archived string `xml:"result>forwarded>message>body"`
-	Fin      struct {
+	Archived struct {
+		ID   string `xml:"id,attr"`
+		Body string `xml:"forwarded>message>body"`
+	} `xml:"result"`
+	Fin struct {
 		Complete bool   `xml:"complete,attr"`
 		Last     string `xml:"set>last"`
 	} `xml:"fin"`

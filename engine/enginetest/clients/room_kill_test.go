@@ -97,18 +97,26 @@ func ascending(got []string) error {
 }
 
 // archived returns the bodies of all messages in an archive, that user may read.
-func archived(t *testing.T, s *server, user, room string) (all []string) {
+func archived(t *testing.T, s *server, user, room string) (bodies []string) {
+	bodies, _ = archivedAs(t, s, user, room)
+	return bodies
+}
+
+// archivedAs returns the ids as well, by body.
+func archivedAs(t *testing.T, s *server, user, room string) (all []string, ids map[string]string) {
+	ids = make(map[string]string)
 	c := login(t, s, user)
 	after := ""
 	for {
 		c.send("<iq type='set' id='q' to='%s'><query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><max>100</max>%s</set></query></iq>", room, after)
 		page := c.until(t, "the end of a page", func(e *element) bool { return e.ID == "q" })
 		for _, e := range page[:len(page)-1] {
-			all = append(all, e.Archived)
+			all = append(all, e.Archived.Body)
+			ids[e.Archived.Body] = e.Archived.ID
 		}
 		fin := page[len(page)-1].Fin
 		if fin.Complete {
-			return all
+			return all, ids
 		}
 		after = "<after>" + fin.Last + "</after>"
 	}
