@@ -45,6 +45,7 @@ var (
 	errPayloadMissing = &Error{Condition: stanza.BadRequest, Name: "payload-required"}                  // §7.1.3.6
 	errItemForbidden  = &Error{Condition: stanza.BadRequest, Name: "item-forbidden"}                    // §7.1.3.6
 	errPrecondition   = &Error{Condition: stanza.Conflict, Name: "precondition-not-met"}                // §7.1.5
+	errTooManyItems   = &Error{Condition: stanza.NotAllowed, Name: "max-items-exceeded"}                // "Batch Processing"
 	errExists         = &Error{Condition: stanza.Conflict}                                              // §8.1.2
 	errAccessModel    = &Error{Condition: stanza.NotAcceptable, Name: "unsupported-access-model"}       // §8.1.3
 	errConfig         = &Error{Condition: stanza.NotAcceptable}                                         // §8.2.5, §8.8.2.3, §8.9.2.4

@@ -70,14 +70,18 @@ func randomID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// keep stores items at n, and n. What is not to be kept is only counted.
+// keep stores items at n, and n. The oldest make room, but no items of one request
+// for each other. What is not to be kept is only counted.
 func (n *Node) keep(tx *store.Tx, lim Limits, owner string, list []Item) error {
 	t, most := readTally(tx, owner), lim.most(&n.Config)
+	if n.Persist && len(list) > most {
+		return errTooManyItems
+	}
 	for i := range list {
 		if err := n.check(&list[i], lim); err != nil {
 			return err
 		}
-		if !n.Persist || i < len(list)-most { // it would have to go at once
+		if !n.Persist {
 			continue
 		}
 		if err := n.store(tx, owner, &list[i], most, &t); err != nil {
