@@ -16,12 +16,17 @@ func subscriber(q *stanza.Stanza, e xml.Elem) (who jid.JID, own bool) {
 	return who.Clone(), own
 }
 
-// subscribe is XEP-0060 §6.1.
+// subscribe is XEP-0060 §6.1. Who wants options along with it (§6.3.7) is not
+// subscribed without.
 func (h *Host) subscribe(c *feature.Ctx, q *stanza.Stanza, e xml.Elem) {
 	r := h.request(c, q, e)
 	who, own := subscriber(q, e)
 	if !own {
 		refuse(c, q, errInvalidJID)
+		return
+	}
+	if q.Payload().Child("options", Space).OK() {
+		refuse(c, q, unsupported("subscription-options"))
 		return
 	}
 	h.update(c, q, func(tx *store.Tx) (result, error) { return h.subscribeTo(tx, &r, who) })
