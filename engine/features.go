@@ -47,6 +47,7 @@ import (
 
 // features are all there are. The order of stages is in order.go.
 type features struct {
+	admin    feature.Feature // serviceadmin's declaration
 	avatar   *avatar.Feature
 	blocking *blocking.Feature
 	carbons  *carbons.Feature
@@ -108,8 +109,9 @@ func newFeatures(cfg *config.Config, st *store.Store, loops int, release string,
 	f.operator = operator
 	f.list = append(f.list, chat)
 	f.list = append(f.list, upload.New(cfg, files))
-	admin, adminCommands := serviceadmin.New(serviceadmin.Options{Loops: loops, LastSeen: last.Seen, Quit: quit})
+	admin, adminCommands := serviceadmin.New(&flags, serviceadmin.Options{Loops: loops, LastSeen: last.Seen, Quit: quit})
 	invited, inviteCommands := invite.New()
+	f.admin = admin
 	f.list = append(f.list, admin, invited, commands.New(loops, slices.Concat(adminCommands, inviteCommands)...))
 	f.list = append(f.list, contact.New(&cfg.Contact))
 	personal, events := pep.New(nodes, clients)

@@ -62,6 +62,7 @@ func (f *features) presenceOut() []feature.Stage {
 		f.kept.PresenceOut,     // messages kept for who has just come
 		f.sm.PresenceOut,       // what a session comes back as
 		f.caps.PresenceOut,     // what its client can do, and the events that it wants
+		f.admin.PresenceOut,    // the message of the day for who has just come
 	}
 }
 

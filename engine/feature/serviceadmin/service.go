@@ -23,7 +23,7 @@ func (f *feat) announce(r *command.Run) {
 	required := announcement
 	required.Required = true
 	ask(r, "Tell all users online", func(r *command.Run) {
-		text := said(r)
+		text := said(r, announcement.Var)
 		if text == "" {
 			r.Refuse("there is nothing to tell")
 			return
@@ -34,43 +34,52 @@ func (f *feat) announce(r *command.Run) {
 	}, required)
 }
 
-// said is the announcement of a form, its lines in one text.
-func said(r *command.Run) string {
-	return strings.TrimSpace(strings.Join(slices.Collect(r.Form.Field("announcement").Values()), "\n"))
+// said is what a field of a form says, its lines in one text.
+func said(r *command.Run, field string) string {
+	return strings.TrimSpace(strings.Join(slices.Collect(r.Form.Field(field).Values()), "\n"))
 }
-
-// perTurn is how many accounts are told in one turn of a loop.
-const perTurn = 500
 
 // tellAll sends a headline to every available session.
 func (f *feat) tellAll(text string) {
-	for i := range f.envs {
-		e := f.envs[i].Load()
-		post(e, func() {
-			var all []*account.Account
-			e.Accounts.Each(func(a *account.Account) { all = append(all, a) })
-			tellSome(e, all, text)
-		})
-	}
+	f.onAll(func(e *feature.Env) { tellHere(e, text) })
 }
 
-func tellSome(e *feature.Env, list []*account.Account, text string) {
-	n := min(perTurn, len(list))
-	for _, a := range list[:n] {
+// tellHere tells the sessions of a loop that are available now.
+func tellHere(e *feature.Env, text string) {
+	var all []*account.Session
+	e.Accounts.Each(func(a *account.Account) {
 		for _, s := range a.Sessions {
 			if s.Available() {
-				var b xml.Builder
-				b.Reset(e.Scratch(), stanza.Client).Start("message", "").Attr("type", "headline").
-					Attr("from", a.JID.Domain()).Attr("to", s.JID.String())
-				out := b.Start("body", "").Text(text).End().End().Bytes()
-				s.Sink.Write(out)
-				e.Keep(out)
+				all = append(all, s)
 			}
+		}
+	})
+	tellSome(e, all, text)
+}
+
+// perTurn is how many sessions are told in one turn of a loop.
+const perTurn = 500
+
+func tellSome(e *feature.Env, list []*account.Session, text string) {
+	n := min(perTurn, len(list))
+	for _, s := range list[:n] {
+		if s.Available() { // still
+			headline(e, s, text)
 		}
 	}
 	if n < len(list) {
 		post(e, func() { tellSome(e, list[n:], text) })
 	}
+}
+
+// headline sends s a message from its server.
+func headline(e *feature.Env, s *account.Session, text string) {
+	var b xml.Builder
+	b.Reset(e.Scratch(), stanza.Client).Start("message", "").Attr("type", "headline").
+		Attr("from", s.JID.Domain()).Attr("to", s.JID.String())
+	out := b.Start("body", "").Text(text).End().End().Bytes()
+	s.Sink.Write(out)
+	e.Keep(out)
 }
 
 // ending is the end of the process that somebody has ordered.
@@ -104,7 +113,7 @@ func (f *feat) quitAfter(r *command.Run, restart bool, after time.Duration) {
 		r.Fail(stanza.Conflict, "the server is about to end already")
 		return
 	}
-	if text := said(r); text != "" {
+	if text := said(r, announcement.Var); text != "" {
 		f.tellAll(text)
 	}
 	r.Log.Warn("the server is about to end", "restart", restart, "after", after, "by", r.Who.BareString())

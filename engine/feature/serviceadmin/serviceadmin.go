@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"meerkat/engine/account"
 	"meerkat/engine/auth"
 	"meerkat/engine/command"
 	"meerkat/engine/feature"
@@ -35,16 +36,28 @@ type feat struct {
 	Options
 	envs []atomic.Pointer[feature.Env] // by loop
 	end  ending
+	motd []string     // by loop, as that knows it; "" is none
+	told account.Flag // the session has come, and so been given that
 }
 
 // New returns the commands, and the feature that they work through.
-func New(opt Options) (feature.Feature, []command.Command) {
-	f := &feat{Options: opt, envs: make([]atomic.Pointer[feature.Env], opt.Loops)}
+func New(flags *account.Flags, opt Options) (feature.Feature, []command.Command) {
+	f := &feat{
+		Options: opt, envs: make([]atomic.Pointer[feature.Env], opt.Loops),
+		motd: make([]string, opt.Loops), told: flags.New("motd"),
+	}
 	return feature.Feature{
-		Name:  "serviceadmin",
-		Spec:  "XEP-0133",
-		Start: func(e *feature.Env) { f.envs[e.Shard()].Store(e) },
+		Name:        "serviceadmin",
+		Spec:        "XEP-0133",
+		Start:       f.start,
+		PresenceOut: f.arrived,
+		Thaw:        f.thaw,
 	}, f.commands()
+}
+
+func (f *feat) start(e *feature.Env) {
+	f.envs[e.Shard()].Store(e)
+	f.readMotd(e)
 }
 
 func (f *feat) commands() (list []command.Command) {
@@ -68,6 +81,9 @@ func (f *feat) commands() (list []command.Command) {
 		{"get-disabled-users-list", "List disabled users", f.list("disableduserjids", true)},
 		{"get-online-users-list", "List users online", f.listOnline},
 		{"announce", "Tell all users online", f.announce},
+		{"set-motd", "Set the message of the day", f.setMotd},
+		{"edit-motd", "Edit the message of the day", f.editMotd},
+		{"delete-motd", "Delete the message of the day", f.deleteMotd},
 	} {
 		list = append(list, command.Command{Node: space + "#" + c.node, Name: c.name, Allowed: isAdmin, Start: c.start})
 	}
@@ -91,6 +107,14 @@ func isAdmin(c *feature.Ctx, who jid.JID) bool {
 func (f *feat) on(j jid.JID, r *command.Run, fn func(e *feature.Env)) {
 	e := f.envs[r.Loop.Group().For(j.BareString()).Index].Load()
 	post(e, func() { fn(e) })
+}
+
+// onAll runs fn as a handler on every loop.
+func (f *feat) onAll(fn func(e *feature.Env)) {
+	for i := range f.envs {
+		e := f.envs[i].Load()
+		post(e, func() { fn(e) })
+	}
 }
 
 // post runs fn as a handler on the loop of e, from any loop.
