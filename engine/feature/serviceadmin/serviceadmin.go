@@ -36,15 +36,18 @@ type feat struct {
 	Options
 	envs []atomic.Pointer[feature.Env] // by loop
 	end  ending
-	motd []string     // by loop, as that knows it; "" is none
-	told account.Flag // the session has come, and so been given that
+	told account.Flag // the session has come, and so been told what follows
+
+	motd, welcome standing
 }
 
 // New returns the commands, and the feature that they work through.
 func New(flags *account.Flags, opt Options) (feature.Feature, []command.Command) {
 	f := &feat{
 		Options: opt, envs: make([]atomic.Pointer[feature.Env], opt.Loops),
-		motd: make([]string, opt.Loops), told: flags.New("motd"),
+		told:    flags.New("motd"),
+		motd:    newStanding(motds, "motd", "The message of the day", opt.Loops),
+		welcome: newStanding(welcomes, "welcome", "What newly registered users are told", opt.Loops),
 	}
 	return feature.Feature{
 		Name:        "serviceadmin",
@@ -57,7 +60,8 @@ func New(flags *account.Flags, opt Options) (feature.Feature, []command.Command)
 
 func (f *feat) start(e *feature.Env) {
 	f.envs[e.Shard()].Store(e)
-	f.readMotd(e)
+	f.motd.read(e)
+	f.welcome.read(e)
 }
 
 func (f *feat) commands() (list []command.Command) {
@@ -81,9 +85,11 @@ func (f *feat) commands() (list []command.Command) {
 		{"get-disabled-users-list", "List disabled users", f.list("disableduserjids", true)},
 		{"get-online-users-list", "List users online", f.listOnline},
 		{"announce", "Tell all users online", f.announce},
-		{"set-motd", "Set the message of the day", f.setMotd},
-		{"edit-motd", "Edit the message of the day", f.editMotd},
-		{"delete-motd", "Delete the message of the day", f.deleteMotd},
+		{"set-motd", "Set the message of the day", f.set(&f.motd, "Set the message of the day")},
+		{"edit-motd", "Edit the message of the day", f.edit(&f.motd, "Edit the message of the day")},
+		{"delete-motd", "Delete the message of the day", f.drop(&f.motd)},
+		{"set-welcome", "Set the welcome message", f.edit(&f.welcome, "Set the welcome message")},
+		{"delete-welcome", "Delete the welcome message", f.drop(&f.welcome)},
 	} {
 		list = append(list, command.Command{Node: space + "#" + c.node, Name: c.name, Allowed: isAdmin, Start: c.start})
 	}
