@@ -1,6 +1,7 @@
 package sm
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/maphash"
 	"time"
@@ -25,6 +26,7 @@ type batch struct {
 	touched []*keeper
 	work
 	spare []*store.Records
+	row   []byte // scratch
 	debts debts
 }
 
@@ -199,10 +201,10 @@ func (b *batch) changes() (list []change) {
 		if k.state&over != 0 {
 			continue
 		}
-		row := b.f.appendRow(nil, k)
-		if h := maphash.Bytes(seed, row); h != k.rowHash {
+		b.row = b.f.appendRow(b.row[:0], k)
+		if h := maphash.Bytes(seed, b.row); h != k.rowHash {
 			k.rowHash = h
-			list = append(list, change{k, k.owner(), k.sess.ID, row})
+			list = append(list, change{k, k.owner(), k.sess.ID, bytes.Clone(b.row)})
 		}
 	}
 	clear(b.touched)
