@@ -20,9 +20,14 @@ const (
 // AppendID appends the element with the id that a message has in owner's archive,
 // a bare JID: XEP-0359.
 func AppendID(dst []byte, a *store.Archive, owner string, seq uint64) []byte {
+	return append(a.AppendName(AppendIDStart(dst, owner), owner, seq), "'/>"...)
+}
+
+// AppendIDStart appends what AppendID begins with for every message in owner's
+// archive, and no other element.
+func AppendIDStart(dst []byte, owner string) []byte {
 	dst = append(dst, "<stanza-id xmlns='"+StanzaID+"' by='"...)
-	dst = append(append(dst, owner...), "' id='"...) // bare JIDs have nothing to escape (RFC 7622 §3.3.1)
-	return append(a.AppendName(dst, owner, seq), "'/>"...)
+	return append(append(dst, owner...), "' id='"...) // bare JIDs have nothing to escape (RFC 7622 §3.3.1)
 }
 
 // Ends returns the sequence numbers of the first and the last message that is

@@ -215,7 +215,7 @@ func (p *Page) add(i int, v []byte) {
 func (p *Page) cut(v []byte) (body, end []byte) {
 	body = v[len("<message"):]
 	at := bytes.LastIndex(body, []byte("</"))
-	if at < 0 || bytes.Contains(body, []byte("<stanza-id xmlns='"+StanzaID+"' by='"+p.Owner+"' ")) {
+	if at < 0 || bytes.Contains(body, AppendIDStart(nil, p.Owner)) {
 		return body, nil
 	}
 	return body[:at], body[at:]

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"meerkat/engine/account"
+	"meerkat/engine/archive"
 	"meerkat/engine/feature"
 	"meerkat/engine/loop"
 	"meerkat/engine/stanza"
@@ -104,7 +105,7 @@ func (k *keeper) Write(b []byte) {
 // archive's ids.
 func (k *keeper) unkept(n uint64) {
 	k.state |= lossy
-	first, id := k.acked+1, []byte("<stanza-id xmlns='urn:xmpp:sid:0' by='"+k.owner()+"' ")
+	first, id := k.acked+1, archive.AppendIDStart(nil, k.owner())
 	k.queue.rewrite(func(i int, it item) item {
 		if at := first + uint64(i); it.marks&kept != 0 && it.marks&away == 0 && at > k.safe && at <= n {
 			it.stanza = without(it.stanza, id)
@@ -161,7 +162,7 @@ func (k *keeper) marks(b []byte) (m byte) {
 // not outlive those who asked.
 func lasts(b []byte) bool {
 	return bytes.HasPrefix(b, []byte("<message")) && (bytes.Contains(b, []byte("<body")) ||
-		!bytes.Contains(b, []byte("http://jabber.org/protocol/chatstates")) || bytes.Contains(b, []byte("urn:xmpp:sid:0")))
+		!bytes.Contains(b, []byte("http://jabber.org/protocol/chatstates")) || bytes.Contains(b, []byte(archive.StanzaID)))
 }
 
 // others reports whether another resource takes the account's messages.
