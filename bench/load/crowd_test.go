@@ -97,6 +97,20 @@ func TestCrowdFindsNoFault(t *testing.T) {
 	}
 }
 
+// An open loop of more than there is time for still hears what comes.
+func TestCrowdOverloaded(t *testing.T) {
+	s := &server{t: t, layout: layout}
+	tg := target("")
+	tg.Addr = s.start()
+	c := crowd(t, s, tg)
+	do(t, c, Job{Message: &MessageJob{Users: 40, Rate: 2e6, Body: 100}})
+	wait(t, c, "1000 messages", func(st Stats) bool { return st.Received > 1000 })
+	drain(t, c)
+	if st := c.Stats(); st.Sent != st.Received || st.Reordered+st.Doubled+st.Damaged+Sum(st.Dropped) != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
 // every makes one fault of each 50 stanzas, ten times.
 func every(f fault) func(int) fault {
 	return func(n int) fault {

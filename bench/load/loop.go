@@ -210,3 +210,11 @@ func (p *pacer) due(t time.Duration) (time.Duration, bool) {
 	p.next += p.every
 	return at, true
 }
+
+// late is how many events are due.
+func (p *pacer) late(t time.Duration) int {
+	if p.every == 0 || p.next > t {
+		return 0
+	}
+	return int((t-p.next)/p.every) + 1
+}

@@ -112,19 +112,24 @@ func (l *loop) setMessage(j *MessageJob) {
 	}
 }
 
-// talk sends what an open loop has due.
+// talk sends what an open loop has due. Who is late by more than a message of
+// each user sends each user's in one write: what is written one by one may cost
+// more than the time until the next is due, and then nobody would ever read.
 func (l *loop) talk() {
-	for j := l.job.Message; j != nil; {
-		at, ok := l.talking.due(now())
-		if !ok {
-			return
-		}
+	j := l.job.Message
+	if j == nil {
+		return
+	}
+	t := now()
+	for burst := 1 + l.talking.late(t)/j.Users; l.talking.late(t) > 0; {
 		c := &l.conns[l.talking.turn]
 		l.talking.turn = (l.talking.turn + 1) % j.Users
-		if c.phase == online {
-			l.say(c, at)
-			l.flush(c)
+		for range burst {
+			if at, ok := l.talking.due(t); ok && c.phase == online {
+				l.say(c, at)
+			}
 		}
+		l.flush(c)
 	}
 }
 
