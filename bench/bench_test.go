@@ -290,7 +290,7 @@ func TestTable(t *testing.T) {
 
 func TestMetricsAreRead(t *testing.T) {
 	m, err := metrics(strings.NewReader("# HELP a b\n# TYPE a gauge\na 1.5e+06\nb{c=\"d e\"} 2\nc 3\n"))
-	if err != nil || m["a"] != 1.5e6 || m["c"] != 3 || len(m) != 2 {
+	if err != nil || m["a"] != 1.5e6 || m["c"] != 3 || m[`b{c="d e"}`] != 2 || len(m) != 3 {
 		t.Errorf("read %v, %v", m, err)
 	}
 }

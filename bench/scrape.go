@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// scrape reads the metrics without labels of a server (Prometheus's text
-// format) from http://addr/metrics.
+// scrape reads the metrics of a server (Prometheus's text format) from
+// http://addr/metrics, by their names with all labels.
 func scrape(addr string) (map[string]float64, error) {
 	client := http.Client{Timeout: 10 * time.Second}
 	resp, err := client.Get("http://" + addr + "/metrics")
@@ -29,9 +29,10 @@ func metrics(r io.Reader) (map[string]float64, error) {
 	m := map[string]float64{}
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
-		name, text, _ := strings.Cut(lines.Text(), " ")
-		if v, err := strconv.ParseFloat(text, 64); err == nil && name != "#" {
-			m[name] = v
+		line := lines.Text()
+		i := strings.LastIndexByte(line, ' ')
+		if v, err := strconv.ParseFloat(line[i+1:], 64); err == nil && i > 0 && line[0] != '#' {
+			m[line[:i]] = v
 		}
 	}
 	if err := lines.Err(); err != nil {

@@ -92,9 +92,16 @@ func (s shape) play(r *run) error {
 	r.figure("arrival, reached", float64(st.Online)/ramp.Seconds(), "logins/s")
 	r.result.Latency("time of a login", st.LoginTime)
 	r.weights(w.start, after, s.users, 0)
+	waits, err := r.waits(srv)
+	if err != nil {
+		return err
+	}
 	err = s.traffic(r, srv)
 	if err == nil && s.messages == 0 && s.changes == 0 {
 		err = r.reachAll(srv, s.users, s.reach)
+	}
+	if err == nil {
+		err = waits()
 	}
 	if e := w.end(); err == nil {
 		err = e
