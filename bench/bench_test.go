@@ -15,6 +15,7 @@ import (
 	stdtls "crypto/tls"
 
 	"meerkat/bench/load"
+	"meerkat/bench/proc"
 	"meerkat/bench/report"
 	"meerkat/engine"
 	"meerkat/engine/config"
@@ -245,6 +246,43 @@ func TestFleetDealsWholeBlocks(t *testing.T) {
 	}
 	if at != 45 || users != 25 || rate < 79.9 || rate > 80.1 {
 		t.Errorf("%d users in parts, %d to log in, %v messages a second; want 45, 25, 80", at, users, rate)
+	}
+}
+
+// A server that runs is given accounts and contacts by what clients may say. That
+// they are contacts shows in who hears of whom. To do it again changes nothing.
+func TestSeedByProtocol(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := lifted{domain: "localhost", data: filepath.Join(dir, "data")}
+	for _, addr := range []*string{&c.clear, &c.direct, &c.http, &c.https, &c.metrics} {
+		var err error
+		if *addr, err = freeAddr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(dir, "meerkat.toml")
+	if err := os.WriteFile(file, append(c.toml(), "[register]\nenabled = true\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	child, err := proc.Start(false, "", os.Args[0], "serve", "-config", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer child.Stop(15 * time.Second)
+	if err := child.Listening(c.clear, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	seed := []string{"-for", "protocol", "-addr", c.clear, "-users", "30", "-roster", "9", "-password", "<&'>"}
+	if status := Main(append([]string{"seed", "-quiet"}, seed...)); status != exitFailed {
+		t.Errorf("contacts of nobody: status %d", status)
+	}
+	seed = append(seed, "-register")
+	play(t, "seed", seed...)
+	play(t, "seed", seed...)
+	r := play(t, "presence", "-addr", c.clear, "-users", "30", "-roster", "9", "-password", "<&'>", "-duration", "300ms", "-slices", "1", "-no-floor")
+	if value(t, r, "rate") == 0 {
+		t.Error("nobody hears of anybody")
 	}
 }
 

@@ -91,13 +91,19 @@ var seeders = map[string]func(to, domain, password string, l load.Layout, step f
 // seedCommand is `meerkat bench seed`.
 func seedCommand(fs *flag.FlagSet) func(*run) error {
 	to := fs.String("data", "", "data directory of a server that is stopped; for portable, the file to write")
-	form := fs.String("for", "meerkat", "meerkat, prosody (files of internal_hashed), or portable (XEP-0227, for ejabberd and others)")
+	form := fs.String("for", "meerkat", "meerkat, prosody (files of internal_hashed), portable (XEP-0227, for ejabberd and others), or protocol (at a server that runs, by -addr; slow)")
+	register := fs.Bool("register", false, "for protocol: make the accounts too (XEP-0077)")
 	users := fs.Int("users", 10000, "accounts to make, u0000000 and so on")
 	contacts := fs.Int("roster", 100, "contacts of each")
 	return func(r *run) error {
 		make, ok := seeders[*form]
-		if *to == "" || !ok {
-			return usageError("seed needs -data, and -for is meerkat, prosody or portable")
+		if *form == "protocol" {
+			if r.server.addr+r.server.direct == "" {
+				return usageError("-for protocol needs -addr or -direct")
+			}
+			make, ok = r.seedByProtocol(*register), true
+		} else if *to == "" || !ok {
+			return usageError("seed needs -data, and -for is meerkat, prosody, portable or protocol")
 		}
 		bar := r.progress("seeding", *users)
 		defer bar.end()
@@ -112,7 +118,9 @@ func seedCommand(fs *flag.FlagSet) func(*run) error {
 }
 
 // layoutOf chooses blocks that are large against a roster and small against a
-// crowd, so that there are enough of them to deal out.
+// crowd, so that there are enough of them to deal out. Contacts are mutual if
+// there are as many on either side: an odd number is one more.
 func layoutOf(users, contacts int) load.Layout {
+	contacts += contacts % 2
 	return load.Layout{Contacts: contacts, Block: max(1000, 2*contacts), Users: users}
 }

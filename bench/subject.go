@@ -204,6 +204,8 @@ tls_listen = [%q]
 connections_per_address = 0
 unauthenticated = 0
 login_failures_per_address = 0
+registrations_per_address = 0
+strangers = 0
 bytes_per_second = "0B"
 
 [rooms]

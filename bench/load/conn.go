@@ -17,6 +17,7 @@ const (
 	upgrading         // the answer of HTTP is awaited
 	opening           // features are awaited
 	securing          // <proceed/> is awaited
+	registering       // the answer to XEP-0077 is awaited
 	proving           // SASL's end is awaited
 	binding           // the full JID is awaited
 	settling          // the session or roster is awaited
@@ -26,7 +27,7 @@ const (
 
 // awaits is what a client in a phase waits for.
 var awaits = [...]string{
-	connecting: "TCP", handshaking: "TLS", upgrading: "WebSocket", opening: "stream features", securing: "proceed", proving: "SASL",
+	connecting: "TCP", handshaking: "TLS", upgrading: "WebSocket", opening: "stream features", securing: "proceed", registering: "registration", proving: "SASL",
 	binding: "bind", settling: "session or roster", leaving: "the end of the stream",
 }
 

@@ -57,6 +57,7 @@ func (l *loop) do(j Job) {
 	l.setPresence(j.Presence)
 	l.setRoom(j.Room)
 	l.setPing(j.Ping)
+	l.setFriends(j.Friends)
 	if l.logins.every > 0 || l.talking.every > 0 || l.telling.every > 0 || l.pinging.every > 0 {
 		l.pace(busyPeriod)
 	} else {

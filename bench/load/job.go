@@ -7,6 +7,7 @@ type Job struct {
 	Presence *PresenceJob
 	Room     *RoomJob
 	Ping     *PingJob
+	Friends  *FriendsJob
 }
 
 // LoginJob brings users online, in the order of their numbers.
@@ -53,6 +54,13 @@ type PingJob struct {
 	Rate float64 // pings a second, whatever comes back
 }
 
+// FriendsJob has users who are online become contacts of each other, as the
+// layout says: by the protocol, where the server's store is not to be had.
+type FriendsJob struct {
+	Users  int // the crowd's first
+	Window int // contacts that each asks at a time
+}
+
 // Part is the part of j that some of the users do. Who is wanted is taken from
 // the front; rates and windows are shared by how many are wanted of each part.
 func (j Job) Part(p Part) Job {
@@ -82,6 +90,11 @@ func (j Job) Part(p Part) Job {
 	}
 	if p.First > 0 {
 		j.Room = nil
+	}
+	if f := j.Friends; f != nil {
+		own := *f
+		own.Users = p.of(f.Users)
+		j.Friends = some(own, own.Users)
 	}
 	if g := j.Ping; g != nil {
 		own := *g

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"html"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +15,7 @@ type login struct {
 	since     time.Duration // when it began, or was due
 	handshake *handshake
 	scram     *scram
+	known     bool // the account is there
 	authed    bool
 	session   bool // the server wants the session of RFC 3921
 }
@@ -162,7 +164,7 @@ func (l *loop) mustStartTLS(c *conn) bool { return l.t.TLS == StartTLS && c.tls 
 func (l *loop) open(c *conn) {
 	c.phase = opening
 	l.sayHeader()
-	if l.t.Pipeline && !l.mustStartTLS(c) {
+	if l.t.Pipeline && !l.t.Register && !l.mustStartTLS(c) {
 		l.sayAuth(c)
 		if l.t.Mech == "PLAIN" {
 			l.sayAfterAuth()
@@ -181,6 +183,8 @@ func (l *loop) negotiate(c *conn, el []byte) {
 		l.features(c, el)
 	case c.phase == securing && is(el, "proceed"):
 		l.secure(c)
+	case c.phase == registering && is(el, "iq"):
+		l.registered(c, el)
 	case c.phase == proving && is(el, "challenge"):
 		l.challenge(c, el)
 	case c.phase == proving && is(el, "success"):
@@ -197,6 +201,9 @@ func (l *loop) features(c *conn, el []byte) {
 	case l.mustStartTLS(c):
 		l.out = append(l.out, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"...)
 		c.phase = securing
+	case l.t.Register && !c.login.known:
+		l.sayRegister(c)
+		c.phase = registering
 	case !c.login.authed:
 		if !l.t.Pipeline {
 			l.sayAuth(c)
@@ -215,6 +222,21 @@ func (l *loop) features(c *conn, el []byte) {
 func needsSession(features []byte) bool {
 	i := bytes.Index(features, []byte("<session"))
 	return i >= 0 && !bytes.Contains(features[i:], []byte("<optional"))
+}
+
+// registered takes the answer to sayRegister. Somebody of that name has been
+// made before.
+func (l *loop) registered(c *conn, el []byte) {
+	if why := condition(el); string(attr(el, "type")) == "error" && why != "conflict" {
+		l.gone(c, "registration: "+why)
+		return
+	}
+	c.login.known = true
+	l.sayAuth(c)
+	if l.t.Pipeline && l.t.Mech == "PLAIN" {
+		l.sayAfterAuth()
+	}
+	c.phase = proving
 }
 
 func (l *loop) challenge(c *conn, el []byte) {
@@ -314,6 +336,12 @@ func (l *loop) arrive(c *conn) {
 func (l *loop) sayHeader() {
 	l.out = fmt.Appendf(l.out, "<?xml version='1.0'?><stream:stream to='%s' version='1.0' xml:lang='en' "+
 		"xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>", l.t.Domain)
+}
+
+// sayRegister makes an account (XEP-0077 §3.1).
+func (l *loop) sayRegister(c *conn) {
+	l.out = fmt.Appendf(l.out, "<iq type='set' id='register'><query xmlns='jabber:iq:register'><username>%s</username>"+
+		"<password>%s</password></query></iq>", User(l.first+int(c.i)), html.EscapeString(l.t.Password))
 }
 
 func (l *loop) sayAuth(c *conn) {

@@ -31,6 +31,7 @@ type loop struct {
 	talking pacer
 	telling pacer
 	pinging pacer
+	friends []friends
 	room    *room // the one at hand
 	rooms   map[string]*room
 

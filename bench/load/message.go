@@ -210,7 +210,7 @@ func (l *loop) stanza(c *conn, el []byte) {
 	case is(el, "presence"):
 		l.presence(c, el)
 	case is(el, "iq"):
-		l.iq(el)
+		l.iq(c, el)
 	case is(el, "r"):
 		l.out = fmt.Appendf(l.out, "<a xmlns='urn:xmpp:sm:3' h='%d'/>", c.handled)
 	case is(el, "enabled"):
@@ -223,7 +223,7 @@ func (l *loop) stanza(c *conn, el []byte) {
 }
 
 // iq answers the server's requests: pushes and pings (RFC 6120 8.2.3).
-func (l *loop) iq(el []byte) {
+func (l *loop) iq(c *conn, el []byte) {
 	if kind := string(attr(el, "type")); kind != "get" && kind != "set" {
 		l.answered(el)
 		return
@@ -234,4 +234,5 @@ func (l *loop) iq(el []byte) {
 		l.out = append(append(l.out, "' to='"...), from...)
 	}
 	l.out = append(l.out, "'/>"...)
+	l.pushed(c, el)
 }

@@ -112,8 +112,12 @@ func (l *loop) presence(c *conn, el []byte) {
 	if l.roomPresence(c, el) {
 		return
 	}
-	if string(attr(el, "type")) == "error" {
+	switch string(attr(el, "type")) {
+	case "error":
 		count(&l.stats.Errors, condition(el), 1)
+		return
+	case "subscribe":
+		l.asked(c, el)
 		return
 	}
 	m, ok := parseMark(text(el, "status"), 'p')

@@ -290,8 +290,14 @@ func (l *loop) ping() {
 // answered takes an answer to what this file has asked.
 func (l *loop) answered(el []byte) {
 	id := attr(el, "id")
-	if string(id) == roomID {
+	switch string(id) {
+	case roomID:
 		l.configured(el)
+		return
+	case friendID:
+		if string(attr(el, "type")) == "error" {
+			count(&l.stats.Errors, condition(el), 1)
+		}
 		return
 	}
 	if at, ok := bytes.CutPrefix(id, []byte(pingID)); ok {

@@ -25,6 +25,8 @@ type Stats struct {
 	Told        uint64 // of those, received once
 	PresenceLag Hist
 
+	Befriended uint64 // pairs of users that have become each other's contacts
+
 	Entered   uint64 // users that have entered a room, of which all there were told
 	Reached   uint64 // messages to rooms that all have got
 	ReachTime Hist   // from when they were written to when the last one had them
@@ -76,7 +78,7 @@ func (s *Stats) counters() []*uint64 {
 	return []*uint64{
 		&s.Logins, &s.Sent, &s.Received, &s.InFlight, &s.Doubled, &s.Reordered, &s.Damaged,
 		&s.Changes, &s.Wanted, &s.Told, &s.BytesIn, &s.BytesOut, &s.PresenceBytes,
-		&s.Entered, &s.Reached, &s.RoomBytes,
+		&s.Befriended, &s.Entered, &s.Reached, &s.RoomBytes,
 	}
 }
 

@@ -25,6 +25,7 @@ type Target struct {
 	Resource string // asked for in bind
 
 	Raw      bool // no XMPP: the floor's programs
+	Register bool // make the account first (XEP-0077), if there is none
 	Pipeline bool // log in with as few writes as the mechanism allows
 	Roster   bool // ask for the roster
 	Presence bool // send initial presence; online means available
