@@ -64,7 +64,7 @@ type Router interface {
 	// JIDs of ours, one packet a loop, in order with what was fanned before. It
 	// goes straight to the sessions; who has none is reported to b's from, bare,
 	// by unavailable presence. each calls yield for every target.
-	Fan(b []byte, each func(yield func(full string)))
+	Fan(b []byte, each func(yield func(full jid.JID)))
 	// Batch sends available presence of many to one full JID of ours, in order with
 	// what is fanned: b holds the stanzas, which end at ends. Each has its from as
 	// the first attribute, and to. It goes straight to the session, if there is one.

@@ -40,10 +40,10 @@ func TestBatchIsCutIntoTurns(t *testing.T) {
 	r := w.router("r@rooms.test")
 	r.Run(func() {
 		first := "<message from='r@rooms.test/a'><body>1</body></message>"
-		r.Fan([]byte(first), func(yield func(string)) { yield("romeo@test/x") })
+		r.Fan([]byte(first), func(yield func(jid.JID)) { yield(jid.MustParse("romeo@test/x")) })
 		r.Batch(jid.MustParse("romeo@test/x"), b, ends)
 		r.Batch(jid.MustParse("romeo@test/gone"), b, ends)
-		r.Fan([]byte(strings.Replace(first, "1", "2", 1)), func(yield func(string)) { yield("romeo@test/x") })
+		r.Fan([]byte(strings.Replace(first, "1", "2", 1)), func(yield func(jid.JID)) { yield(jid.MustParse("romeo@test/x")) })
 	})
 	var between []int
 	w.eachTurn(3, func() { between = append(between, out.n) })

@@ -1,8 +1,6 @@
 package route
 
 import (
-	"encoding/binary"
-
 	"meerkat/engine/account"
 	"meerkat/engine/feature"
 	"meerkat/engine/jid"
@@ -29,26 +27,33 @@ type fans struct {
 	finish  func() // serveFans as a handler
 	doc     xml.Doc
 	s       stanza.Stanza // the first one's, once it has been begun
+	ahead   [8]target     // those of the first one that are next
+}
+
+// target is a session that gets a stanza.
+type target struct {
+	jid     jid.JID
+	end     int // in the packet's X
+	account *account.Account
+	session *account.Session // nil: it is gone
 }
 
 // Fan sends b, a message or presence with from and without to, to many full
-// JIDs. See feature.Router. A packet's X is a list of targets: length (2 bytes,
-// big endian), full JID.
-func (r *Router) Fan(b []byte, each func(yield func(full string))) {
+// JIDs. See feature.Router. A packet's X is a list of targets: full JIDs as
+// jid.AppendBinary has them.
+func (r *Router) Fan(b []byte, each func(yield func(full jid.JID))) {
 	packets := r.fanned[:0]
 	for range r.routers {
 		packets = append(packets, nil)
 	}
-	each(func(full string) {
-		bare, _, _ := cutFull(full)
-		i := r.loops.For(bare).Index
+	each(func(full jid.JID) {
+		i := r.loops.For(full.BareString()).Index
 		if packets[i] == nil {
 			packets[i] = loop.NewPacket()
 			packets[i].Kind = kindFan
 			packets[i].B = append(packets[i].B[:0], b...)
 		}
-		packets[i].X = binary.BigEndian.AppendUint16(packets[i].X, uint16(len(full)))
-		packets[i].X = append(packets[i].X, full...)
+		packets[i].X = full.AppendBinary(packets[i].X)
 	})
 	r.fanned = nil // posting to this very loop may fan again
 	for i, p := range packets {
@@ -58,16 +63,6 @@ func (r *Router) Fan(b []byte, each func(yield func(full string))) {
 	}
 	clear(packets)
 	r.fanned = packets
-}
-
-// cutFull cuts a prepared address at its first slash, which ends the domain.
-func cutFull(full string) (bare, resource string, ok bool) {
-	for i := range len(full) {
-		if full[i] == '/' {
-			return full[:i], full[i+1:], true
-		}
-	}
-	return full, "", false
 }
 
 // wideFan is from how many bytes of targets on a packet goes to many.
@@ -146,15 +141,29 @@ func (r *Router) serveFan(p *loop.Packet, budget int) int {
 	head := len("<") + len(f.s.Kind.String()) // a stanza that is written has no prefix
 	f.alone = f.wide == 1 && isWide(p)
 	for f.at < len(p.X) && budget > 0 {
-		n := int(binary.BigEndian.Uint16(p.X[f.at:]))
-		full := p.X[f.at+2 : f.at+2+n]
-		f.at, budget = f.at+2+n, budget-1
-		if to, err := jid.View(full); err == nil {
-			f.s.To = to
-			r.hand(&f.s, full, p.B, head)
+		next := f.look(r.env.Accounts, p.X, budget)
+		for i := range next {
+			to := &f.ahead[i]
+			f.at, budget = to.end, budget-1
+			r.hand(&f.s, to, p.B, head)
 		}
 	}
+	clear(f.ahead[:])
 	return budget
+}
+
+// look finds the accounts and sessions of the next targets in x, and says how many
+// it has found. Between two writes the caches have forgotten all of them; looked
+// up in a row, one does not wait for the other's memory.
+func (f *fans) look(t *account.Table, x []byte, most int) (n int) {
+	for rest := x[f.at:]; n < min(most, len(f.ahead)) && len(rest) > 0; n++ {
+		to := &f.ahead[n]
+		to.jid, rest = jid.ViewBinary(rest)
+		to.end = len(x) - len(rest)
+		to.account = t.Get(to.jid.BareString())
+		to.session = find(to.account, to.jid)
+	}
+	return n
 }
 
 // readFan parses a stanza that one of our own routers has fanned.
@@ -170,10 +179,11 @@ func (r *Router) readFan(b []byte) bool {
 
 // hand writes b, which is s without its address, to the session it is for. Who
 // is gone is told to the sender, so that it stops.
-func (r *Router) hand(s *stanza.Stanza, full, b []byte, head int) {
+func (r *Router) hand(s *stanza.Stanza, t *target, b []byte, head int) {
 	c := &r.in
-	c.Session, c.Account = nil, r.env.Accounts.Get(s.To.BareString())
-	to := find(c.Account, s.To)
+	s.To = t.jid
+	c.Session, c.Account = nil, t.account
+	to := t.session
 	if to == nil {
 		r.ghost(s)
 		return
@@ -184,7 +194,7 @@ func (r *Router) hand(s *stanza.Stanza, full, b []byte, head int) {
 	}
 	out := append(c.Scratch(), b[:head]...)
 	out = append(out, " to='"...)
-	out = xml.AppendEscapedAttr(out, full)
+	out = xml.AppendEscapedAttrString(out, t.jid.String())
 	out = append(append(out, '\''), b[head:]...)
 	if now, ok := to.Sink.(account.Prompt); ok && r.fans.alone {
 		now.WriteNow(out)

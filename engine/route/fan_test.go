@@ -12,11 +12,11 @@ import (
 )
 
 // crowd logs n users in, each on the loop of its name.
-func (w *world) crowd(n int) (names []string, sinks []*sink) {
+func (w *world) crowd(n int) (names []jid.JID, sinks []*sink) {
 	for i := range n {
 		name := fmt.Sprintf("user%d@test/x", i)
 		_, out := w.login(name, "")
-		names, sinks = append(names, name), append(sinks, out)
+		names, sinks = append(names, jid.MustParse(name)), append(sinks, out)
 	}
 	return names, sinks
 }
@@ -34,10 +34,10 @@ func (w *world) eachTurn(n int, fn func()) {
 	w.group.Turn()
 }
 
-func (w *world) fan(from string, b string, names []string) {
+func (w *world) fan(from string, b string, names []jid.JID) {
 	r := w.router(from)
 	r.Run(func() {
-		r.Fan([]byte(b), func(yield func(string)) {
+		r.Fan([]byte(b), func(yield func(jid.JID)) {
 			for _, n := range names {
 				yield(n)
 			}
@@ -64,7 +64,7 @@ func TestFanOfManyIsCutIntoTurns(t *testing.T) {
 		t.Errorf("%v had been served when others had their turns, want %v", between, want)
 	}
 	for i, s := range sinks[:len(sinks)-1] {
-		want := "<message to='" + names[i] + "' from='r@rooms.test/a' type='groupchat'><body>1</body></message>"
+		want := "<message to='" + names[i].String() + "' from='r@rooms.test/a' type='groupchat'><body>1</body></message>"
 		if len(s.got) != 1 || s.got[0] != want {
 			t.Fatalf("%s got %q, want %q", names[i], s.got, want)
 		}
@@ -92,14 +92,17 @@ func TestFanTellsOfGhosts(t *testing.T) {
 	})
 	_, odd := w.login("romeo@test/it's <me>", "")
 	_, deaf := w.login("deaf@test/x", "")
-	targets := []string{"romeo@test/it's <me>", "romeo@test/gone", "nobody@test/x", "deaf@test/x"}
+	var targets []jid.JID
+	for _, full := range []string{"romeo@test/it's <me>", "romeo@test/gone", "nobody@test/x", "deaf@test/x"} {
+		targets = append(targets, jid.MustParse(full))
+	}
 	w.fan("r@rooms.test", "<message from='r@rooms.test/a' type='groupchat'><body>1</body></message>", targets)
 	w.fan("r@rooms.test", "<presence from='r@rooms.test/a' type='unavailable'/>", targets[1:2])
 	for range 4 {
 		w.group.Turn()
 	}
 	e, err := w.docs[0].Parse([]byte(odd.got[0]), stanza.Client)
-	if to, _ := jid.View(e.Attr("to")); err != nil || to.String() != targets[0] {
+	if to, _ := jid.View(e.Attr("to")); err != nil || to != targets[0] {
 		t.Errorf("got %q: %v", odd.got, err)
 	}
 	if deaf.n != 0 {
@@ -116,7 +119,7 @@ func TestFanTellsOfGhosts(t *testing.T) {
 func TestFanKnowsWhereTheNameEnds(t *testing.T) {
 	w := newWorld(t, 1, nil)
 	_, out := w.login("romeo@test/x", "")
-	w.fan("r@rooms.test", "<message\n\tid='a b' from='r@rooms.test/a'><body>1</body></message >", []string{"romeo@test/x"})
+	w.fan("r@rooms.test", "<message\n\tid='a b' from='r@rooms.test/a'><body>1</body></message >", []jid.JID{jid.MustParse("romeo@test/x")})
 	w.group.Turn()
 	if want := "<message to='romeo@test/x'\n\tid='a b' from='r@rooms.test/a'><body>1</body></message >"; len(out.got) != 1 || out.got[0] != want {
 		t.Errorf("got %q, want %q", out.got, want)

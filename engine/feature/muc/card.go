@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"meerkat/engine/feature"
+	"meerkat/engine/jid"
 	"meerkat/engine/metric"
 	"meerkat/engine/stanza"
 	"meerkat/store"
@@ -154,7 +155,7 @@ func (r *room) showPicture(to []*seat) {
 		b.Text(r.set.Avatar[0])
 	}
 	p := b.End().End().End().Bytes()
-	r.env.Router.Fan(p, func(yield func(string)) {
+	r.env.Router.Fan(p, func(yield func(jid.JID)) {
 		for _, st := range to {
 			r.reach(st, p, yield)
 		}

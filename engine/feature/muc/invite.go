@@ -190,7 +190,7 @@ func (r *room) askModerators(st *seat) {
 		Field(form.Def{Var: "muc#roomnick", Type: form.TextSingle, Label: "Nick"}, st.nick).
 		Field(form.Def{Var: "muc#request_allow", Type: form.Boolean, Label: "Give voice?"}, "0").End()
 	out := b.End().Bytes()
-	r.env.Router.Fan(out, func(yield func(string)) {
+	r.env.Router.Fan(out, func(yield func(jid.JID)) {
 		for _, o := range r.list {
 			if o.role == moderator {
 				r.reachAll(o, out, yield)

@@ -85,7 +85,7 @@ func (r *room) reflect(dst []byte, s *stanza.Stanza, o *occupant, more []byte) [
 
 // toAll sends b to all sessions here.
 func (r *room) toAll(b []byte) {
-	r.env.Router.Fan(b, func(yield func(string)) {
+	r.env.Router.Fan(b, func(yield func(jid.JID)) {
 		for _, st := range r.seats {
 			r.reach(st, b, yield)
 		}

@@ -186,9 +186,9 @@ func (r *room) restore(before []seated) {
 }
 
 // reach yields a session that is here, and keeps b for one that is not back.
-func (r *room) reach(st *seat, b []byte, yield func(full string)) {
+func (r *room) reach(st *seat, b []byte, yield func(jid.JID)) {
 	if !st.away {
-		yield(st.jid.String())
+		yield(st.jid)
 		return
 	}
 	a, lim := r.absent[st], &r.env.Config.Limits

@@ -124,7 +124,7 @@ func (r *room) broadcast(o *occupant, it *item) {
 			continue
 		}
 		b := r.build(r.env.Scratch(), o, it, nil, real, false)
-		r.env.Router.Fan(b, func(yield func(string)) {
+		r.env.Router.Fan(b, func(yield func(jid.JID)) {
 			for _, to := range r.list {
 				if r.tells(o, to, it, real) {
 					r.reachAll(to, b, yield)
@@ -152,7 +152,7 @@ func (r *room) tells(o, to *occupant, it *item, real bool) bool {
 func (r *room) tellSelf(o *occupant, it *item) {
 	b := r.build(r.env.Scratch(), o, it, nil, r.knows(o), true)
 	defer r.env.Keep(b)
-	r.env.Router.Fan(b, func(yield func(string)) {
+	r.env.Router.Fan(b, func(yield func(jid.JID)) {
 		if it.only != nil {
 			r.reach(it.only, b, yield)
 			return
@@ -162,7 +162,7 @@ func (r *room) tellSelf(o *occupant, it *item) {
 }
 
 // reachAll yields o's sessions.
-func (r *room) reachAll(o *occupant, b []byte, yield func(string)) {
+func (r *room) reachAll(o *occupant, b []byte, yield func(jid.JID)) {
 	for st := range o.seats() {
 		r.reach(st, b, yield)
 	}
@@ -170,7 +170,7 @@ func (r *room) reachAll(o *occupant, b []byte, yield func(string)) {
 
 // sendTo sends one session what has no address yet.
 func (r *room) sendTo(st *seat, b []byte) {
-	r.env.Router.Fan(b, func(yield func(string)) { r.reach(st, b, yield) })
+	r.env.Router.Fan(b, func(yield func(jid.JID)) { r.reach(st, b, yield) })
 }
 
 // hides reports whether o's presence is kept from others: presencebroadcast.
