@@ -37,8 +37,7 @@ func (r *row) append(b []byte) []byte {
 	for _, n := range []int64{r.size, r.created, r.begin, r.until} {
 		b = binary.AppendVarint(b, n)
 	}
-	b = binary.AppendUvarint(b, uint64(len(r.kind)))
-	return append(append(b, r.kind...), r.name...)
+	return append(store.AppendField(b, r.kind), r.name...)
 }
 
 func readRow(b []byte) (r row, err error) {
@@ -46,19 +45,13 @@ func readRow(b []byte) (r row, err error) {
 		return r, errRow
 	}
 	r.filled = b[1] == 1
-	b = b[2:]
-	for _, to := range []*int64{&r.size, &r.created, &r.begin, &r.until} {
-		n, used := binary.Varint(b)
-		if used <= 0 {
-			return r, errRow
-		}
-		*to, b = n, b[used:]
+	f := store.Fields{Rest: b[2:]}
+	r.size, r.created, r.begin, r.until = f.Int(), f.Int(), f.Int(), f.Int()
+	r.kind = f.Text()
+	r.name = string(f.Rest)
+	if f.Bad {
+		return row{}, errRow
 	}
-	n, used := binary.Uvarint(b)
-	if used <= 0 || n > uint64(len(b)-used) {
-		return r, errRow
-	}
-	r.kind, r.name = string(b[used:used+int(n)]), string(b[used+int(n):])
 	return r, nil
 }
 

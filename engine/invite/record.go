@@ -3,6 +3,8 @@ package invite
 import (
 	"encoding/binary"
 	"time"
+
+	"meerkat/store"
 )
 
 // A stored Invite is
@@ -10,7 +12,7 @@ import (
 //	version  1 byte, 1
 //	flags    1 byte: register, subscribe
 //	expires  8 bytes, Unix seconds
-//	4 times, for Host, By, User, For: the length as uvarint, and the bytes
+//	4 times, for Host, By, User, For: a field (store.AppendField)
 const (
 	version       = 1
 	flagRegister  = 1
@@ -27,8 +29,7 @@ func (in *Invite) encode() []byte {
 	}
 	b := binary.BigEndian.AppendUint64([]byte{version, flags}, uint64(in.Expires.Unix()))
 	for _, s := range []string{in.Host, in.By, in.User, in.For} {
-		b = binary.AppendUvarint(b, uint64(len(s)))
-		b = append(b, s...)
+		b = store.AppendField(b, s)
 	}
 	return b
 }
@@ -40,13 +41,10 @@ func decode(v []byte) (in Invite, ok bool) {
 	}
 	in.Register, in.Subscribe = v[1]&flagRegister != 0, v[1]&flagSubscribe != 0
 	in.Expires = time.Unix(int64(binary.BigEndian.Uint64(v[2:])), 0).UTC()
-	b := v[10:]
-	for _, s := range []*string{&in.Host, &in.By, &in.User, &in.For} {
-		n, size := binary.Uvarint(b)
-		if size <= 0 || n > uint64(len(b)-size) {
-			return Invite{}, false
-		}
-		*s, b = string(b[size:size+int(n)]), b[size+int(n):]
+	f := store.Fields{Rest: v[10:]}
+	in.Host, in.By, in.User, in.For = f.Text(), f.Text(), f.Text(), f.Text()
+	if f.Bad || len(f.Rest) > 0 {
+		return Invite{}, false
 	}
-	return in, len(b) == 0
+	return in, true
 }

@@ -22,7 +22,7 @@ type Item struct {
 func (it *Item) append(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(it.Time.UnixMilli()))
 	for _, s := range []string{it.Publisher, it.ID} {
-		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
+		b = store.AppendField(b, s)
 	}
 	return append(b, it.Payload...)
 }
@@ -32,10 +32,10 @@ func parseItem(v []byte) (it Item, err error) {
 		return it, errDamaged
 	}
 	it.Time = time.UnixMilli(int64(binary.BigEndian.Uint64(v))).UTC()
-	r := reader{b: v[8:]}
-	it.Publisher, it.ID = r.text(), r.text()
-	it.Payload = r.b
-	if r.bad {
+	r := store.Fields{Rest: v[8:]}
+	it.Publisher, it.ID = r.Text(), r.Text()
+	it.Payload = r.Rest
+	if r.Bad {
 		err = errDamaged
 	}
 	return it, err

@@ -57,7 +57,7 @@ func (n *Node) append(b []byte) []byte {
 		b = binary.AppendUvarint(b, v)
 	}
 	for _, s := range append([]string{n.Title, n.Description, n.Language, n.Type}, n.Groups...) {
-		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
+		b = store.AppendField(b, s)
 	}
 	return b
 }
@@ -73,54 +73,24 @@ func parseNode(name string, v []byte) (n *Node, err error) {
 	}
 	n = &Node{Name: name}
 	n.Access, n.Publish, n.Last = Access(v[1]), PublishModel(v[2]), SendLast(v[3])
-	r := reader{b: v[4:]}
-	bits := r.number()
-	n.Created = int64(r.number())
-	n.seq, n.last, n.count, n.bytes, n.subs = r.number(), r.number(), r.number(), r.number(), r.number()
-	n.MaxItems, n.MaxPayload = int(r.number())-1, int(r.number())
-	groups := r.number()
-	n.Title, n.Description, n.Language, n.Type = r.text(), r.text(), r.text(), r.text()
-	for ; groups > 0 && !r.bad; groups-- {
-		n.Groups = append(n.Groups, r.text())
+	r := store.Fields{Rest: v[4:]}
+	bits := r.Uint()
+	n.Created = int64(r.Uint())
+	n.seq, n.last, n.count, n.bytes, n.subs = r.Uint(), r.Uint(), r.Uint(), r.Uint(), r.Uint()
+	n.MaxItems, n.MaxPayload = int(r.Uint())-1, int(r.Uint())
+	groups := r.Uint()
+	n.Title, n.Description, n.Language, n.Type = r.Text(), r.Text(), r.Text(), r.Text()
+	for ; groups > 0 && !r.Bad; groups-- {
+		n.Groups = append(n.Groups, r.Text())
 	}
 	for i, p := range n.bits() {
 		*p = bits>>i&1 != 0
 	}
-	if r.bad {
+	if r.Bad {
 		return nil, errDamaged
 	}
 	return n, nil
 }
-
-// reader takes a stored form apart.
-type reader struct {
-	b   []byte
-	bad bool
-}
-
-func (r *reader) number() uint64 {
-	n, size := binary.Uvarint(r.b)
-	if size <= 0 {
-		r.bad, r.b = true, nil
-		return 0
-	}
-	r.b = r.b[size:]
-	return n
-}
-
-// bytes borrows.
-func (r *reader) bytes() []byte {
-	n := r.number()
-	if n > uint64(len(r.b)) {
-		r.bad, r.b = true, nil
-		return nil
-	}
-	v := r.b[:n:n]
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *reader) text() string { return string(r.bytes()) }
 
 // Has reports whether owner has any node. It is cheap where there are none.
 func Has(tx *store.Tx, owner string) bool { return len(tallies.Get(tx, owner)) > 0 }
@@ -168,8 +138,8 @@ func (n *Node) put(tx *store.Tx, owner string) error {
 type tally struct{ nodes, bytes uint64 }
 
 func readTally(tx *store.Tx, owner string) (t tally) {
-	r := reader{b: tallies.Get(tx, owner)}
-	t.nodes, t.bytes = r.number(), r.number()
+	r := store.Fields{Rest: tallies.Get(tx, owner)}
+	t.nodes, t.bytes = r.Uint(), r.Uint()
 	return t
 }
 

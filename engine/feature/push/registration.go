@@ -1,8 +1,8 @@
 package push
 
 import (
+	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
 
 	"meerkat/engine/account"
 	"meerkat/engine/feature"
@@ -39,8 +39,7 @@ const version = 1
 func (r *registration) encode() []byte {
 	b := []byte{version}
 	for _, part := range []string{r.server.String(), r.node, r.resource, string(r.options)} {
-		b = binary.AppendUvarint(b, uint64(len(part)))
-		b = append(b, part...)
+		b = store.AppendField(b, part)
 	}
 	return b
 }
@@ -50,22 +49,14 @@ func decode(v []byte) (r registration, ok bool) {
 	if len(v) == 0 || v[0] != version {
 		return r, false
 	}
-	var parts [4]string
-	b := v[1:]
-	for i := range parts {
-		n, size := binary.Uvarint(b)
-		if size <= 0 || n > uint64(len(b)-size) {
-			return r, false
-		}
-		parts[i], b = string(b[size:size+int(n)]), b[size+int(n):]
+	f := store.Fields{Rest: v[1:]}
+	server, err := jid.Parse(f.Text())
+	r = registration{server: server, node: f.Text(), resource: f.Text()}
+	if options := f.Bytes(); len(options) > 0 {
+		r.options = bytes.Clone(options)
 	}
-	server, err := jid.Parse(parts[0])
-	if err != nil || len(b) > 0 {
-		return r, false
-	}
-	r = registration{server: server, node: parts[1], resource: parts[2]}
-	if parts[3] != "" {
-		r.options = []byte(parts[3])
+	if err != nil || f.Bad || len(f.Rest) > 0 {
+		return registration{}, false
 	}
 	return r, true
 }

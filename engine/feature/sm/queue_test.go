@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"testing"
+
+	"meerkat/store"
 )
 
 // A queue is held against a plain slice under random operations.
@@ -88,14 +90,14 @@ func TestWithoutIDs(t *testing.T) {
 
 // A row of any bytes is read or refused, and one of ours comes back as it was.
 func FuzzRow(f *testing.F) {
-	good := appendBytes([]byte{rowVersion}, make([]byte, 16))
+	good := store.AppendField([]byte{rowVersion}, make([]byte, 16))
 	good = append(good, 200, 2) // max
-	good = appendBytes(appendBytes(good, []byte("desk")), []byte("en"))
+	good = store.AppendField(store.AppendField(good, []byte("desk")), []byte("en"))
 	good = append(good, 5, 1)
-	good = appendBytes(good, []byte("<presence/>"))
+	good = store.AppendField(good, []byte("<presence/>"))
 	good = append(good, 1)
-	good = appendBytes(good, []byte("juliet@test/balcony"))
-	good = appendBytes(appendBytes(good, []byte("carbons")), []byte{1})
+	good = store.AppendField(good, []byte("juliet@test/balcony"))
+	good = store.AppendField(store.AppendField(good, []byte("carbons")), []byte{1})
 	if w, err := readRow(good); err != nil || w.resource != "desk" || w.lang != "en" || w.priority != 5 || !w.interested ||
 		string(w.presence) != "<presence/>" || len(w.directed) != 1 || w.frozen["carbons"][0] != 1 || w.max != 328 {
 		f.Fatalf("got %+v, %v", w, err)

@@ -1,6 +1,7 @@
 package sm
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 
@@ -37,21 +38,21 @@ type row struct {
 func (f *Feature) appendRow(b []byte, k *keeper) []byte {
 	s := k.sess
 	b = append(b, rowVersion)
-	b = appendBytes(b, k.token[:])
+	b = store.AppendField(b, k.token[:])
 	b = binary.AppendUvarint(b, uint64(k.max))
-	b = appendBytes(b, []byte(s.JID.Resource()))
-	b = appendBytes(b, []byte(s.Lang))
+	b = store.AppendField(b, s.JID.Resource())
+	b = store.AppendField(b, s.Lang)
 	b = append(b, byte(s.Priority), boolByte(s.Interested))
-	b = appendBytes(b, s.Presence)
+	b = store.AppendField(b, s.Presence)
 	to := s.DirectedTo()
 	b = binary.AppendUvarint(b, uint64(len(to)))
 	for _, j := range to {
-		b = appendBytes(b, []byte(j))
+		b = store.AppendField(b, j)
 	}
 	for i := range f.freezers {
 		if part := f.freezers[i].Freeze(s, nil); len(part) > 0 {
-			b = appendBytes(b, []byte(f.freezers[i].Name))
-			b = appendBytes(b, part)
+			b = store.AppendField(b, f.freezers[i].Name)
+			b = store.AppendField(b, part)
 		}
 	}
 	return b
@@ -64,70 +65,29 @@ func boolByte(v bool) byte {
 	return 0
 }
 
-func appendBytes(b, v []byte) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(v))), v...)
-}
-
 // readRow reads a row. What it returns is its own.
 func readRow(v []byte) (w row, err error) {
-	r := reader{b: append([]byte(nil), v...)}
-	if r.byte() != rowVersion {
+	r := store.Fields{Rest: bytes.Clone(v)}
+	if r.Byte() != rowVersion {
 		return w, errRow
 	}
-	w.token = r.bytes()
-	w.max = uint32(r.number())
-	w.resource, w.lang = string(r.bytes()), string(r.bytes())
-	w.priority, w.interested = int8(r.byte()), r.byte() != 0
-	w.presence = r.bytes()
-	for n := r.number(); n > 0 && !r.bad; n-- {
-		w.directed = append(w.directed, string(r.bytes()))
+	w.token = r.Bytes()
+	w.max = uint32(r.Uint())
+	w.resource, w.lang = r.Text(), r.Text()
+	w.priority, w.interested = int8(r.Byte()), r.Byte() != 0
+	w.presence = r.Bytes()
+	for n := r.Uint(); n > 0 && !r.Bad; n-- {
+		w.directed = append(w.directed, r.Text())
 	}
 	w.frozen = make(map[string][]byte)
-	for len(r.b) > 0 && !r.bad {
-		name := string(r.bytes())
-		w.frozen[name] = r.bytes()
+	for len(r.Rest) > 0 && !r.Bad {
+		name := r.Text()
+		w.frozen[name] = r.Bytes()
 	}
-	if r.bad {
+	if r.Bad {
 		return w, errRow
 	}
 	return w, nil
-}
-
-// reader takes a row apart.
-type reader struct {
-	b   []byte
-	bad bool
-}
-
-func (r *reader) byte() byte {
-	if len(r.b) == 0 {
-		r.bad = true
-		return 0
-	}
-	c := r.b[0]
-	r.b = r.b[1:]
-	return c
-}
-
-func (r *reader) number() uint64 {
-	n, size := binary.Uvarint(r.b)
-	if size <= 0 {
-		r.bad, r.b = true, nil
-		return 0
-	}
-	r.b = r.b[size:]
-	return n
-}
-
-func (r *reader) bytes() []byte {
-	n := r.number()
-	if n > uint64(len(r.b)) {
-		r.bad, r.b = true, nil
-		return nil
-	}
-	v := r.b[:n:n]
-	r.b = r.b[n:]
-	return v
 }
 
 // apply gives a session what its row says, but for its presence: that is
