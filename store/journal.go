@@ -39,7 +39,8 @@ const (
 	spareSuffix  = ".spare"
 )
 
-// segmentSize is when a segment is full. Tests make it smaller.
+// segmentSize is when a segment is full: one that is followed by another is as large
+// or larger, so it must not grow from release to release. Tests make it smaller.
 var segmentSize int64 = 64 << 20
 
 // journal is the segments of a store.
@@ -68,10 +69,11 @@ type journal struct {
 }
 
 // sealed is a segment that is not written to. size is where its frames end, 0 if
-// that is not known: it is of a crash.
+// that is not known: it is of a crash. One that others follow was full.
 type sealed struct {
-	path string
-	size int
+	path     string
+	size     int
+	followed bool
 }
 
 // journalCounters are since Open.
@@ -121,8 +123,8 @@ func (j *journal) find() (all []sealed, err error) {
 }
 
 func unmeasured(paths []string) (all []sealed) {
-	for _, path := range paths {
-		all = append(all, sealed{path: path})
+	for i, path := range paths {
+		all = append(all, sealed{path: path, followed: i < len(paths)-1})
 	}
 	return all
 }
@@ -153,7 +155,7 @@ func (j *journal) close() error {
 	j.jobs.close()
 	all := j.full
 	if j.f != nil {
-		all = append(all, sealed{j.f.Name(), int(j.size)})
+		all = append(all, sealed{path: j.f.Name(), size: int(j.size)})
 		if err := j.f.Close(); err != nil {
 			return err
 		}
@@ -259,7 +261,7 @@ func (j *journal) seal() {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.full = append(j.full, sealed{j.f.Name(), int(j.size)})
+	j.full = append(j.full, sealed{path: j.f.Name(), size: int(j.size)})
 	if len(j.full) > 1 {
 		j.jobs.add(j.moveFirst)
 	}
@@ -327,6 +329,9 @@ func openSegment(from sealed) (*segment, error) {
 	g := &segment{path: path}
 	g.number, _ = segmentNumber(path)
 	if info.Size() < int64(len(journalMagic)) {
+		if from.followed {
+			return nil, fmt.Errorf("%s: %w", path, damaged("no journal"))
+		}
 		return g, nil // made, and then came the crash
 	}
 	if g.b, err = unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED); err != nil {
@@ -335,7 +340,10 @@ func openSegment(from sealed) (*segment, error) {
 	if g.size = from.size; g.size > 0 {
 		return g, nil
 	}
-	if g.size, err = g.measure(); err != nil {
+	if g.size, err = g.measure(); err == nil && from.followed && int64(g.size) < segmentSize {
+		err = fmt.Errorf("byte %d: %w", g.size, damaged("no frame, but the segment was full"))
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), g.close())
 	}
 	return g, nil

@@ -13,13 +13,15 @@ import (
 // further than the updates that are in flight reach.
 const killBehind = 2 * killLoad / killOwners
 
+const killSegment = 200 << 10 // bytes
+
 var killCounts = NewQueue("kill-counts", testParents)
 
 // queueChild puts numbers, each owner's in order, counts each, and forgets what is
 // killBehind, in small segments; it prints "owner number" when one is
 // acknowledged, until it is killed.
 func queueChild(dir string) {
-	segmentSize = 200 << 10
+	segmentSize = killSegment
 	s, err := Open(Options{Dir: dir})
 	if err == nil {
 		err = s.UpdateWait(func(tx *Tx) (err error) {
@@ -75,6 +77,7 @@ func lastCounted(s *Store) (last [killOwners]int) {
 // TestKilledProcessKeepsItsQueues kills a process that puts and counts, several
 // times on one store: what it acknowledged and did not forget is there.
 func TestKilledProcessKeepsItsQueues(t *testing.T) {
+	smallSegments(t, killSegment)
 	dir := t.TempDir()
 	moved := 0
 	for round := range 6 {

@@ -286,6 +286,41 @@ func TestBrokenFrameIsNamed(t *testing.T) {
 	}
 }
 
+// TestFullSegmentMayNotEndEarly: the last frame of a segment that others follow
+// was acknowledged, so it is not for a torn one that it passes.
+func TestFullSegmentMayNotEndEarly(t *testing.T) {
+	smallSegments(t, 400)
+	dir := crash(t, openQueue(t, 12))
+	paths, _, err := listSegments(filepath.Join(dir, journalDir))
+	if err != nil || len(paths) < 2 {
+		t.Fatalf("segments %q: %v", paths, err)
+	}
+	path := paths[len(paths)-2]
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flipped := bytes.Clone(good)
+	flipped[len(good)-1] ^= 1
+	for what, b := range map[string][]byte{"a byte changed": flipped, "cut": good[:len(good)-1], "empty": nil} {
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(Options{Dir: dir, Logger: quiet}); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: Open: %v", what, err)
+		}
+		if err := Check(dir); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: Check: %v", what, err)
+		}
+	}
+	if err := os.WriteFile(path, good, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := queued(t, openTest(t, dir), "o", 1); got != values(1, 12) {
+		t.Errorf("the good file: got %q", got)
+	}
+}
+
 // TestCheckNamesEverySegment that is damaged.
 func TestCheckNamesEverySegment(t *testing.T) {
 	dir := crash(t, openQueue(t, 1))
@@ -328,6 +363,7 @@ func TestStaleFramesAreIgnored(t *testing.T) {
 
 // TestSegmentThatWasOnlyMade is what a crash right after leaves.
 func TestSegmentThatWasOnlyMade(t *testing.T) {
+	smallSegments(t, 100)
 	for _, size := range []int{0, 5, len(journalMagic)} {
 		dir := crash(t, openQueue(t, 1))
 		path := filepath.Join(dir, journalDir, segmentName(2))
