@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// patient is how long a machine full of sessions may take to answer.
-const patient = 2 * time.Minute
+// scrapeTime is how long a machine full of sessions may take to answer.
+const scrapeTime = 2 * time.Minute
 
 // scrape reads the metrics of a server (Prometheus's text format) from
 // http://addr/metrics, by their names with all labels.
 func scrape(addr string) (map[string]float64, error) {
-	client := http.Client{Timeout: patient}
+	client := http.Client{Timeout: scrapeTime}
 	resp, err := client.Get("http://" + addr + "/metrics")
 	if err != nil {
 		return nil, fmt.Errorf("bench: metrics: %w", err)

@@ -78,7 +78,7 @@ func (l *loop) asked(c *conn, el []byte) {
 // pushed takes what the server tells of a contact in c's roster (RFC 6121 §2.1.6).
 func (l *loop) pushed(c *conn, el []byte) {
 	i := bytes.Index(el, []byte("<item"))
-	if l.job.Friends == nil || i < 0 || string(attr(el[i:], "subscription")) != "both" {
+	if int(c.i) >= len(l.friends) || i < 0 || string(attr(el[i:], "subscription")) != "both" {
 		return
 	}
 	f := &l.friends[c.i]
