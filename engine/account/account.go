@@ -33,6 +33,8 @@ type Prompt interface {
 	// WriteNow is Write for a stanza that nothing more is known to follow in this
 	// turn; it leaves at once if nothing waits before it.
 	WriteNow(stanza []byte)
+	// Ready reports whether WriteNow would hand it to the kernel at once.
+	Ready() bool
 }
 
 // Account is a bare JID with at least one session.
@@ -40,6 +42,9 @@ type Account struct {
 	JID      jid.JID
 	Sessions []*Session // in the order they were bound
 	Slots    Slots      // gone with the last session
+	// Choosy says that the account or one of its sessions may not want all that
+	// comes (XEP-0191, XEP-0016).
+	Choosy bool
 }
 
 // Session is a connected resource (RFC 6120 §7).

@@ -133,6 +133,9 @@ func (c *Conn) Backlog() int {
 	return c.sock.OutboundBuffered()
 }
 
+// Behind reports whether there is a backlog, or was at the last tick.
+func (c *Conn) Behind() bool { return c.slow != nil }
+
 // StalledFor returns how long the kernel has not taken a byte of the backlog.
 func (c *Conn) StalledFor() time.Duration {
 	if c.slow == nil || c.Backlog() == 0 || c.isVirtual() { // its Transport has limits of its own

@@ -36,6 +36,7 @@ type target struct {
 	end     int // in the packet's X
 	account *account.Account
 	session *account.Session // nil: it is gone
+	prompt  account.Prompt   // not nil: it takes the stanza at once
 }
 
 // Fan sends b, a message or presence with from and without to, to many full
@@ -142,6 +143,9 @@ func (r *Router) serveFan(p *loop.Packet, budget int) int {
 	f.alone = f.wide == 1 && isWide(p)
 	for f.at < len(p.X) && budget > 0 {
 		next := f.look(r.env.Accounts, p.X, budget)
+		if f.alone {
+			f.prompt(next)
+		}
 		for i := range next {
 			to := &f.ahead[i]
 			f.at, budget = to.end, budget-1
@@ -164,6 +168,20 @@ func (f *fans) look(t *account.Table, x []byte, most int) (n int) {
 		to.session = find(to.account, to.jid)
 	}
 	return n
+}
+
+// prompt finds out which of the first n of ahead take a stanza at once. What says so
+// is what writing to them needs next, down to the socket: so it is in the cache then.
+func (f *fans) prompt(n int) {
+	for i := range f.ahead[:n] {
+		to := &f.ahead[i]
+		to.prompt = nil
+		if to.session != nil {
+			if p, ok := to.session.Sink.(account.Prompt); ok && p.Ready() {
+				to.prompt = p
+			}
+		}
+	}
 }
 
 // readFan parses a stanza that one of our own routers has fanned.
@@ -196,8 +214,8 @@ func (r *Router) hand(s *stanza.Stanza, t *target, b []byte, head int) {
 	out = append(out, " to='"...)
 	out = xml.AppendEscapedAttrString(out, t.jid.String())
 	out = append(append(out, '\''), b[head:]...)
-	if now, ok := to.Sink.(account.Prompt); ok && r.fans.alone {
-		now.WriteNow(out)
+	if t.prompt != nil {
+		t.prompt.WriteNow(out)
 	} else {
 		to.Sink.Write(out)
 	}

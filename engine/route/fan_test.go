@@ -142,3 +142,41 @@ func BenchmarkFan500(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/500, "ns/delivery")
 }
+
+// promptSink is a client whose socket may be busy, or have a stanza wait for it.
+type promptSink struct {
+	sink
+	busy bool
+	now  int
+}
+
+func (s *promptSink) Write(b []byte)    { s.busy = true; s.sink.Write(b) }
+func (s *promptSink) WriteNow(b []byte) { s.now++; s.sink.Write(b) }
+func (s *promptSink) Ready() bool       { return !s.busy }
+
+// What goes to many leaves at once where nothing waits before it; that of several
+// rooms with the same ones in them is collected.
+func TestFanIsPrompt(t *testing.T) {
+	for messages, want := range []int{1: 1, 2: 0} {
+		w := newWorld(t, 1, nil)
+		var names []jid.JID
+		var sinks []*promptSink
+		for i := range 20 {
+			j := jid.MustParse(fmt.Sprintf("user%d@test/x", i))
+			out := &promptSink{busy: i%2 == 1}
+			if _, cond := w.router(j.BareString()).Bind(j.Bare(), j.Resource(), out); cond != stanza.OK {
+				t.Fatal(cond)
+			}
+			names, sinks = append(names, j), append(sinks, out)
+		}
+		for range messages {
+			w.fan("r@rooms.test", "<message from='r@rooms.test/a' type='groupchat'><body>1</body></message>", names)
+		}
+		w.group.Turn()
+		for i, s := range sinks {
+			if s.n != messages || s.now != want*(1-i%2) {
+				t.Errorf("%d messages: %s got %d, %d of them at once, want %d", messages, names[i], s.n, s.now, want)
+			}
+		}
+	}
+}

@@ -20,11 +20,19 @@ func (s *Stream) Write(stanza []byte) {
 
 // WriteNow is account.Prompt's.
 func (s *Stream) WriteNow(stanza []byte) {
-	if s.phase == ended || s.phase == authenticated || s.marks != nil || s.keep != nil || s.w.Framed() {
+	if s.plain() {
+		s.w.WriteThrough(stanza)
+	} else {
 		s.Write(stanza)
-		return
 	}
-	s.w.WriteThrough(stanza)
+}
+
+// Ready is account.Prompt's.
+func (s *Stream) Ready() bool { return s.plain() && s.w.Ready() }
+
+// plain reports that nobody but the client waits for what is written to s.
+func (s *Stream) plain() bool {
+	return s.phase != ended && s.phase != authenticated && s.marks == nil && s.keep == nil && !s.w.Framed()
 }
 
 // Pause keeps the client's next stanza unread until Resume.

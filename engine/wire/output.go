@@ -27,6 +27,11 @@ func (w *Conn) WriteThrough(b []byte) {
 	w.relieve()
 }
 
+// Ready reports whether WriteThrough would hand what it gets to the kernel at once.
+func (w *Conn) Ready() bool {
+	return w.out == nil && w.ws == nil && (w.mode == inClear || w.mode == secure) && w.c.Backlog() == 0
+}
+
 // buf returns this turn's output to append to, good until the next call of a
 // method of w.
 func (w *Conn) buf() *[]byte {
@@ -90,6 +95,9 @@ func (w *Conn) Blocked() bool { return w.stop&pressed != 0 }
 // relieve judges the backlog: much of it stops this client's own input, too
 // much or no progress ends it.
 func (w *Conn) relieve() {
+	if !w.c.Behind() && w.stop&pressed == 0 {
+		return
+	}
 	n := w.c.Backlog()
 	switch opt := &w.srv.opt; {
 	case w.mode == dead:

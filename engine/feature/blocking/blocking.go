@@ -69,6 +69,7 @@ func New(flags *account.Flags, reports Reports) (feature.Feature, *Feature) {
 func (f *Feature) bound(c *feature.Ctx) {
 	if len(c.Account.Sessions) == 1 {
 		f.lists.Put(&c.Account.Slots, loadLogged(c.Env, c.Owner.String()))
+		f.weigh(c.Account)
 	}
 	if hasActive(c.Account, f) {
 		c.Session.Refuses = f.refuses(c.Env, c.Session)
@@ -189,6 +190,7 @@ func (f *Feature) keep(a *account.Account, l *lists) {
 		l = nil
 	}
 	f.lists.Put(&a.Slots, l)
+	f.weigh(a)
 }
 
 // push tells the sessions that have asked for the blocklist; no items at all say

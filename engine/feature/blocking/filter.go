@@ -13,7 +13,7 @@ import (
 // FilterIn is the stage that refuses what the recipient does not want, so that
 // it looks offline to the sender (XEP-0191 §3.3).
 func (f *Feature) FilterIn(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
-	if c.Account != nil && f.lists.Of(c.Account.Slots) == nil && !hasActive(c.Account, f) {
+	if c.Account != nil && !c.Account.Choosy {
 		return feature.Continue // nearly everybody
 	}
 	if s.From.BareString() == c.Owner.String() || !f.unwanted(c, s) {
@@ -24,6 +24,11 @@ func (f *Feature) FilterIn(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 		c.Fail(s, stanza.ServiceUnavailable, "")
 	}
 	return feature.Done
+}
+
+// weigh finds out whether a is choosy.
+func (f *Feature) weigh(a *account.Account) {
+	a.Choosy = f.lists.Of(a.Slots) != nil || hasActive(a, f)
 }
 
 func hasActive(a *account.Account, f *Feature) bool {
