@@ -58,7 +58,7 @@ func serveEngine(path string) error {
 	if err := s.Start(); err != nil {
 		return err
 	}
-	go http.ListenAndServe(cfg.Metrics.Listen, metric.Handler())
+	go http.ListenAndServe(cfg.Metrics.Listen, metric.Handler(nil))
 	waitForEnd()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

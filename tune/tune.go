@@ -5,9 +5,7 @@
 package tune
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -47,31 +45,6 @@ func RaiseNofile() (Files, error) {
 	}
 	f.Limit = l.Max
 	return f, nil
-}
-
-// OpenFiles counts the descriptors the process has open. Kernels from 6.2 keep
-// the number; on older ones it costs a pass over /proc/self/fd.
-func OpenFiles() (int, error) {
-	const path = "/proc/self/fd"
-	if fi, err := os.Stat(path); err == nil && fi.Size() > 0 {
-		return int(fi.Size()), nil
-	}
-	d, err := os.Open(path)
-	if err != nil {
-		return 0, fmt.Errorf("tune: count open files: %w", err)
-	}
-	defer d.Close()
-	n := -1 // without d itself
-	for {
-		names, err := d.Readdirnames(1024)
-		n += len(names)
-		switch {
-		case errors.Is(err, io.EOF):
-			return n, nil
-		case err != nil:
-			return 0, fmt.Errorf("tune: count open files: %w", err)
-		}
-	}
 }
 
 // Free is the space, in bytes, that an unprivileged process may still take on

@@ -17,6 +17,7 @@ import (
 	"meerkat/engine/admin"
 	"meerkat/engine/alarm"
 	"meerkat/engine/config"
+	"meerkat/engine/loop"
 	"meerkat/store"
 	"meerkat/systemd"
 	"meerkat/tune"
@@ -44,6 +45,7 @@ type process struct {
 	manager   *systemd.Notifier
 	inherited *systemd.Inherited
 	files     tune.Files
+	open      tune.FileCount
 	gc        tune.GC      // for keepMemory alone, once it runs
 	gcLimit   atomic.Int64 // of gc, bytes
 	store     *store.Store
@@ -141,11 +143,13 @@ func (p *process) tune() {
 
 func (p *process) makeAlarms(cfg *config.Config) {
 	p.board = alarm.New(p.log, nil)
+	p.open.Connections = loop.Connections
 	p.watch = alarm.NewWatch(p.board, alarm.Sources{
 		Data:     cfg.Data,
 		DiskFree: func() uint64 { return uint64(p.config.Load().Limits.DiskFree) },
 		Certs:    p.certs.ends,
 		Files:    p.files,
+		Open:     p.open.Count,
 		Commits: func() (uint64, bool) {
 			s := p.store.Stats()
 			return s.CommitErrors, s.ReadOnly
@@ -206,7 +210,7 @@ func (p *process) startBeside(cfg *config.Config) error {
 		return err
 	}
 	listen := p.server.Addrs()
-	s := &admin.Server{Accounts: p.server.Accounts(), Uploads: p.server.Uploads(), Rooms: p.server.Rooms(), Status: report(cfg, p.path, listen, p.board, p.started), Log: p.log}
+	s := &admin.Server{Accounts: p.server.Accounts(), Uploads: p.server.Uploads(), Rooms: p.server.Rooms(), Status: report(cfg, p.path, listen, p.board, p.started), Open: p.countFiles, Log: p.log}
 	p.besides("admin socket", func() error { return s.Serve(p.ctx, ln) })
 	p.besides("alarms", func() error { p.watch.Run(p.ctx); return nil })
 	p.besides("memory", func() error { p.keepMemory(p.ctx); return nil })
@@ -218,9 +222,11 @@ func (p *process) startBeside(cfg *config.Config) error {
 		p.log.Warn("no metrics over HTTP", "err", err, "do", "free the port, or name another: [metrics] listen")
 		return nil
 	}
-	p.besides("metrics", func() error { return admin.ServeMetrics(p.ctx, metrics) })
+	p.besides("metrics", func() error { return admin.ServeMetrics(p.ctx, metrics, p.countFiles) })
 	return nil
 }
+
+func (p *process) countFiles() (int, error) { return p.open.Count(time.Now()) }
 
 // besides runs fn until the context of the process ends.
 func (p *process) besides(what string, fn func() error) {

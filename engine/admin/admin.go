@@ -135,6 +135,7 @@ type Server struct {
 	Uploads  Uploads
 	Rooms    Rooms // nil: it has none to show
 	Status   func() Status
+	Open     func() (int, error) // counts the open files, for the metrics
 	Log      *slog.Logger
 }
 
@@ -143,10 +144,11 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	return serve(ctx, ln, s.routes())
 }
 
-// ServeMetrics shows the metrics on ln until ctx ends, then closes ln.
-func ServeMetrics(ctx context.Context, ln net.Listener) error {
+// ServeMetrics shows the metrics on ln until ctx ends, then closes ln. open counts
+// the open files.
+func ServeMetrics(ctx context.Context, ln net.Listener, open func() (int, error)) error {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", metric.Handler())
+	mux.Handle("GET /metrics", metric.Handler(open))
 	return serve(ctx, ln, mux)
 }
 
@@ -188,7 +190,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /v1/uploads", s.uploads)
 	mux.HandleFunc("DELETE /v1/uploads/{jid}", s.removeUploads)
 	mux.HandleFunc("POST /v1/gc", s.gc)
-	mux.Handle("GET /metrics", metric.Handler())
+	mux.Handle("GET /metrics", metric.Handler(s.Open))
 	profiles(mux)
 	return mux
 }

@@ -298,7 +298,7 @@ func TestMetricsListenerShowsMetricsOnly(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- ServeMetrics(ctx, ln) }()
+	go func() { ended <- ServeMetrics(ctx, ln, nil) }()
 	for path, code := range map[string]int{"/metrics": 200, "/": 404, "/v1/status": 404, "/debug/pprof/": 404} {
 		resp, err := http.Get("http://" + ln.Addr().String() + path)
 		if err != nil {

@@ -40,7 +40,7 @@ func newScene(t *testing.T) *scene {
 		Commits: func() (uint64, bool) { return s.failed, s.stopped },
 		Memory:  func() float64 { return s.full },
 		free:    func(string) (uint64, error) { return s.free, s.freeErr },
-		files:   func() (int, error) { return s.open, nil },
+		Open:    func(time.Time) (int, error) { return s.open, nil },
 	})
 	return s
 }

@@ -34,6 +34,7 @@ type Sources struct {
 	DiskFree func() uint64 // bytes below which the disk alarm rises; 0 is never
 	Certs    func() []Cert
 	Files    tune.Files
+	Open     func(now time.Time) (int, error) // counts open files; nil: they are not watched
 	// Commits is how many commits of the store have failed so far, and whether
 	// it has stopped writing for good. nil is no store.
 	Commits func() (failed uint64, stopped bool)
@@ -41,8 +42,7 @@ type Sources struct {
 	// is never.
 	Memory func() float64
 
-	free  func(path string) (uint64, error) // for tests; nil is tune.Free
-	files func() (int, error)               // for tests; nil is tune.OpenFiles
+	free func(path string) (uint64, error) // for tests; nil is tune.Free
 }
 
 // Watch raises and clears the alarms of a board by what happens and by what it
@@ -72,9 +72,6 @@ type event struct {
 func NewWatch(board *Board, src Sources) *Watch {
 	if src.free == nil {
 		src.free = tune.Free
-	}
-	if src.files == nil {
-		src.files = tune.OpenFiles
 	}
 	return &Watch{board: board, src: src}
 }
@@ -182,8 +179,11 @@ func (w *Watch) judgeDisk(now time.Time) {
 // 80 %.
 func (w *Watch) judgeFiles(now time.Time) {
 	limit := float64(w.src.Files.Limit)
-	open, err := w.src.files()
-	if err != nil || limit == 0 {
+	if w.src.Open == nil || limit == 0 {
+		return
+	}
+	open, err := w.src.Open(now)
+	if err != nil {
 		return // nothing is known, so nothing is claimed
 	}
 	w.noFiles = over(w.noFiles, float64(open), 0.98*limit, 0.96*limit)

@@ -30,6 +30,9 @@ var (
 		"Functions refused because too many waited for a worker.")
 )
 
+// Connections is how many sockets are on the loops of this process.
+func Connections() int { return int(conns.Value()) }
+
 // Stats is what a loop has done since it started.
 type Stats struct {
 	Turns, SlowTurns  uint64

@@ -130,13 +130,14 @@ func TestHandlerServesOursAndTheProcess(t *testing.T) {
 	testVec.Add(0, 0, 1)
 	testHistogram.Observe(0, 1.5)
 	w := httptest.NewRecorder()
-	Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	Handler(func() (int, error) { return 1_000_007, nil }).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	for _, want := range []string{
 		"# HELP meerkat_test_counted_total Counted in tests.",
 		"# TYPE meerkat_test_counted_total counter",
 		`meerkat_test_refused_total{why="slow"} `,
 		`meerkat_test_wait_seconds_bucket{le="2"} `,
-		"process_resident_memory_bytes ", "go_goroutines ",
+		"process_resident_memory_bytes ", "process_cpu_seconds_total ", "process_start_time_seconds ",
+		"process_virtual_memory_bytes ", "process_max_fds ", "process_open_fds 1.000007e+06", "go_goroutines ",
 	} {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("/metrics lacks %q", want)

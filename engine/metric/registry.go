@@ -182,9 +182,10 @@ func Snapshot() map[string]float64 {
 }
 
 // Handler serves all families and those of the Go runtime and the process
-// (memory, CPU, descriptors) in the text formats of Prometheus.
-func Handler() http.Handler {
+// (memory, CPU, descriptors) in the text formats of Prometheus. open counts the
+// descriptors; nil leaves them out.
+func Handler(open func() (int, error)) http.Handler {
 	r := prometheus.NewRegistry()
-	r.MustRegister(Collector(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(Collector(), collectors.NewGoCollector(), processCollector{open})
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
 }
