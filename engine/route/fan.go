@@ -13,6 +13,9 @@ import (
 // waits for a very large room. At 5 µs a target it is somewhat over a millisecond.
 const fanTurn = 256
 
+// mostKept is how much of the memory of a burst is kept for the next one, in bytes.
+const mostKept = 64 << 10
+
 // fans are packets that have not reached all of their targets yet, and batches
 // that are not all delivered. What comes for a room meanwhile waits behind them.
 type fans struct {
@@ -27,7 +30,21 @@ type fans struct {
 	finish  func() // serveFans as a handler
 	doc     xml.Doc
 	s       stanza.Stanza // the first one's, once it has been begun
-	ahead   [8]target     // those of the first one that are next
+	ahead   [burst]target // those of the first one that are next
+	out     []byte        // what prompt ones among them get, one after the other
+	built   []ready       // where that ends
+	written int           // how many of those have been written
+}
+
+// burst is how many targets are got ready before the first of them is written to.
+// Between two writes the caches have forgotten most, and a reader that has caught up
+// sleeps: each costs more than what is written.
+const burst = 8
+
+// ready is a stanza that waits for those of its burst.
+type ready struct {
+	to  account.Prompt
+	end int // in out
 }
 
 // target is a session that gets a stanza.
@@ -102,15 +119,21 @@ func (r *Router) inOrder() {
 func (r *Router) serveFans() {
 	f := &r.fans
 	f.busy, f.cut = true, false
-	defer func() { f.busy = false }()
+	served, at := f.served, f.at
+	defer func() {
+		if f.busy = false; len(f.waiting) == 0 || f.asked {
+			return
+		}
+		if f.served == served && f.at == at { // a panic, and it would come again
+			f.at = len(f.waiting[0].X)
+		}
+		f.asked = true
+		r.env.Loop.Post(f.finish)
+	}()
 	for budget := fanTurn; len(f.waiting) > 0; {
 		p := f.waiting[0]
 		if budget = r.serveNext(p, budget); f.at < len(p.X) {
-			f.cut = true
-			if !f.asked {
-				f.asked = true
-				r.env.Loop.Post(f.finish)
-			}
+			f.cut = true // the rest comes in the next turn
 			return
 		}
 		if isWide(p) {
@@ -135,6 +158,7 @@ func (r *Router) serveNext(p *loop.Packet, budget int) int {
 // returns what is left of that.
 func (r *Router) serveFan(p *loop.Packet, budget int) int {
 	f := &r.fans
+	defer f.write() // also when a panic costs a target
 	if f.at == 0 && !r.readFan(p.B) {
 		f.at = len(p.X)
 		return budget
@@ -151,6 +175,7 @@ func (r *Router) serveFan(p *loop.Packet, budget int) int {
 			f.at, budget = to.end, budget-1
 			r.hand(&f.s, to, p.B, head)
 		}
+		f.write()
 	}
 	clear(f.ahead[:])
 	return budget
@@ -210,17 +235,36 @@ func (r *Router) hand(s *stanza.Stanza, t *target, b []byte, head int) {
 	if run(r.FilterIn, c, s) == feature.Done {
 		return
 	}
-	out := append(c.Scratch(), b[:head]...)
-	out = append(out, " to='"...)
-	out = xml.AppendEscapedAttrString(out, t.jid.String())
-	out = append(append(out, '\''), b[head:]...)
+	f := &r.fans
+	start := len(f.out)
+	f.out = append(f.out, b[:head]...)
+	f.out = append(f.out, " to='"...)
+	f.out = xml.AppendEscapedAttrString(f.out, t.jid.String())
+	f.out = append(append(f.out, '\''), b[head:]...)
 	if t.prompt != nil {
-		t.prompt.WriteNow(out)
+		f.built = append(f.built, ready{t.prompt, len(f.out)})
 	} else {
-		to.Sink.Write(out)
+		to.Sink.Write(f.out[start:])
+		f.out = f.out[:start]
 	}
-	c.Keep(out)
 	delivered.Add(c.Shard(), int(s.Kind)-1, 1)
+}
+
+// write writes what a burst has got ready. Whose write panics is not written to again.
+func (f *fans) write() {
+	for f.written < len(f.built) {
+		start, w := 0, f.built[f.written]
+		if f.written > 0 {
+			start = f.built[f.written-1].end
+		}
+		f.written++
+		w.to.WriteNow(f.out[start:w.end])
+	}
+	clear(f.built)
+	f.built, f.written, f.out = f.built[:0], 0, f.out[:0]
+	if cap(f.out) > mostKept {
+		f.out = nil
+	}
 }
 
 // ghost answers what nobody took with unavailable presence.

@@ -146,13 +146,20 @@ func BenchmarkFan500(b *testing.B) {
 // promptSink is a client whose socket may be busy, or have a stanza wait for it.
 type promptSink struct {
 	sink
-	busy bool
-	now  int
+	busy   bool
+	broken bool
+	now    int
 }
 
-func (s *promptSink) Write(b []byte)    { s.busy = true; s.sink.Write(b) }
-func (s *promptSink) WriteNow(b []byte) { s.now++; s.sink.Write(b) }
-func (s *promptSink) Ready() bool       { return !s.busy }
+func (s *promptSink) Write(b []byte) { s.busy = true; s.sink.Write(b) }
+func (s *promptSink) WriteNow(b []byte) {
+	if s.broken {
+		panic("another one")
+	}
+	s.now++
+	s.sink.Write(b)
+}
+func (s *promptSink) Ready() bool { return !s.busy }
 
 // What goes to many leaves at once where nothing waits before it; that of several
 // rooms with the same ones in them is collected.
@@ -177,6 +184,42 @@ func TestFanIsPrompt(t *testing.T) {
 			if s.n != messages || s.now != want*(1-i%2) {
 				t.Errorf("%d messages: %s got %d, %d of them at once, want %d", messages, names[i], s.n, s.now, want)
 			}
+		}
+	}
+}
+
+// A panic costs one target: those that were got ready with it and those after it
+// are served all the same, once.
+func TestFanSurvivesPanics(t *testing.T) {
+	w := newWorld(t, 1, func(p *Plan) {
+		p.FilterIn = []feature.Stage{func(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
+			if s.To.Local() == "user5" {
+				panic("a bug of ours")
+			}
+			return feature.Continue
+		}}
+	})
+	var names []jid.JID
+	var sinks []*promptSink
+	for i := range 20 {
+		j := jid.MustParse(fmt.Sprintf("user%d@test/x", i))
+		out := &promptSink{broken: i == 11}
+		if _, cond := w.router(j.BareString()).Bind(j.Bare(), j.Resource(), out); cond != stanza.OK {
+			t.Fatal(cond)
+		}
+		names, sinks = append(names, j), append(sinks, out)
+	}
+	w.fan("r@rooms.test", "<message from='r@rooms.test/a' type='groupchat'><body>1</body></message>", names)
+	for range 4 {
+		w.group.Turn()
+	}
+	for i, s := range sinks {
+		want := 1
+		if i == 5 || i == 11 {
+			want = 0
+		}
+		if s.n != want {
+			t.Errorf("%s got %d, want %d", names[i], s.n, want)
 		}
 	}
 }
