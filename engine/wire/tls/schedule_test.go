@@ -154,16 +154,18 @@ func TestManyHandshakesAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	for i := 0; runtime.NumGoroutine() > before && i < 500; i++ {
+	free := func() int {
+		s.schedule.mu.Lock()
+		defer s.schedule.mu.Unlock()
+		return s.schedule.free
+	}
+	for i := 0; (runtime.NumGoroutine() > before || free() != 2) && i < 500; i++ {
 		time.Sleep(10 * time.Millisecond)
 	}
 	if n := runtime.NumGoroutine(); n > before {
 		t.Errorf("%d goroutines are left", n-before)
 	}
-	s.schedule.mu.Lock()
-	free := s.schedule.free
-	s.schedule.mu.Unlock()
-	if s.Stats().Waiting != 0 || free != 2 {
-		t.Errorf("%d wait, %d workers are free, want 0 and 2", s.Stats().Waiting, free)
+	if s.Stats().Waiting != 0 || free() != 2 {
+		t.Errorf("%d wait, %d workers are free, want 0 and 2", s.Stats().Waiting, free())
 	}
 }
