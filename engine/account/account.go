@@ -42,8 +42,8 @@ type Account struct {
 	JID      jid.JID
 	Sessions []*Session // in the order they were bound
 	Slots    Slots      // gone with the last session
-	// Choosy says that the account or one of its sessions may not want all that
-	// comes (XEP-0191, XEP-0016).
+	// Choosy says that the account has lists of whom it does not want to hear
+	// (XEP-0191, XEP-0016).
 	Choosy bool
 }
 

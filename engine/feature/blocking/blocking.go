@@ -68,8 +68,7 @@ func New(flags *account.Flags, reports Reports) (feature.Feature, *Feature) {
 // bound loads the lists with the account's first session.
 func (f *Feature) bound(c *feature.Ctx) {
 	if len(c.Account.Sessions) == 1 {
-		f.lists.Put(&c.Account.Slots, loadLogged(c.Env, c.Owner.String()))
-		f.weigh(c.Account)
+		f.put(c.Account, loadLogged(c.Env, c.Owner.String()))
 	}
 	if hasActive(c.Account, f) {
 		c.Session.Refuses = f.refuses(c.Env, c.Session)
@@ -189,8 +188,13 @@ func (f *Feature) keep(a *account.Account, l *lists) {
 	if len(l.Lists) == 0 {
 		l = nil
 	}
+	f.put(a, l)
+}
+
+// put has a know its lists; nil are none.
+func (f *Feature) put(a *account.Account, l *lists) {
 	f.lists.Put(&a.Slots, l)
-	f.weigh(a)
+	a.Choosy = l != nil
 }
 
 // push tells the sessions that have asked for the blocklist; no items at all say

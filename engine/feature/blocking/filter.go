@@ -26,11 +26,6 @@ func (f *Feature) FilterIn(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 	return feature.Done
 }
 
-// weigh finds out whether a is choosy.
-func (f *Feature) weigh(a *account.Account) {
-	a.Choosy = f.lists.Of(a.Slots) != nil || hasActive(a, f)
-}
-
 func hasActive(a *account.Account, f *Feature) bool {
 	for _, s := range a.Sessions {
 		if f.active.Of(s.Slots) != nil {

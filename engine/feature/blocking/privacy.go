@@ -114,7 +114,6 @@ func (f *Feature) setActive(c *feature.Ctx, q *stanza.Stanza, name []byte) {
 
 // guard has each session judge for itself, where one has an active list.
 func (f *Feature) guard(c *feature.Ctx) {
-	f.weigh(c.Account)
 	for _, s := range c.Account.Sessions {
 		s.Refuses = nil
 		if hasActive(c.Account, f) {
