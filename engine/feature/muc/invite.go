@@ -11,8 +11,15 @@ import (
 // maxInvites bounds the users that one message invites.
 const maxInvites = 20
 
+// invitation is on its way to a guest.
+type invitation struct {
+	to      jid.JID
+	message []byte
+}
+
 // invite takes mediated invitations (§7.8.2). Whom an admin invites becomes a
-// member of a room that is for members only.
+// member of a room that is for members only, before it hears of the invitation:
+// it may come at once.
 func (r *room) invite(c *feature.Ctx, s *stanza.Stanza, x xml.Elem) {
 	st := r.seat(s.From)
 	switch {
@@ -23,23 +30,26 @@ func (r *room) invite(c *feature.Ctx, s *stanza.Stanza, x xml.Elem) {
 		refuse(c, s, stanza.Forbidden)
 		return
 	}
-	var guests []jid.JID
-	for e := x.First(); e.OK() && len(guests) < maxInvites; e = e.Next() {
+	var list []invitation
+	for e := x.First(); e.OK() && len(list) < maxInvites; e = e.Next() {
 		if !e.Is("invite", userSpace) {
 			continue
 		}
-		j, err := jid.Parse(string(e.Attr("to")))
+		to, err := jid.Parse(string(e.Attr("to")))
 		if err != nil {
 			refuse(c, s, stanza.JIDMalformed)
 			return
 		}
 		if !r.f.inPace(c, s, ofMessages) {
-			return
+			break
 		}
-		guests = append(guests, j)
-		r.welcome(c, j, st)
-		r.sendInvitation(s, j, e)
+		list = append(list, invitation{to, r.buildInvitation(s, to, e)})
 	}
+	if len(list) == 0 {
+		return
+	}
+	req, actor, most := c.Later(s), st.nick, c.Config.Rooms.Affiliated
+	r.exclusive(func() { r.welcome(req, actor, list, most) })
 }
 
 // mayInvite follows the table of §5.1.1, and allowinvites.
@@ -47,28 +57,38 @@ func (r *room) mayInvite(by standing) bool {
 	return by.aff >= admin || r.set.Invites && by.role.may(invite)
 }
 
-// welcome makes a guest a member where only members enter.
-func (r *room) welcome(c *feature.Ctx, guest jid.JID, by *seat) {
-	if !r.set.MembersOnly || r.affiliation(guest) != none {
+// welcome makes the guests members where only members enter, and invites them.
+func (r *room) welcome(req *feature.Request, actor string, list []invitation, most int) {
+	if r.gone {
+		req.Fail(stanza.ItemNotFound, "")
 		return
 	}
-	a, most, bare := member, c.Config.Rooms.Affiliated, guest.Bare()
-	r.exclusive(func() {
-		after := map[string]affiliation{bare.String(): a}
-		if r.gone || r.affiliation(bare) != none || r.judgeAll(after, most) != stanza.OK {
+	after := make(map[string]affiliation)
+	for _, guest := range list {
+		if r.set.MembersOnly && r.affiliation(guest.to) == none {
+			after[guest.to.BareString()] = member
+		}
+	}
+	if cond := r.judgeAll(after, most); cond != stanza.OK {
+		req.Fail(cond, "")
+		return
+	}
+	save := r.saveAffiliations(after)
+	if !r.stored || len(after) == 0 {
+		save = nil
+	}
+	r.write(save, func(err error) {
+		if err != nil {
+			req.Error(err)
 			return
 		}
-		save := r.saveAffiliations(after)
-		if !r.stored {
-			save = nil
+		for bare, a := range after {
+			r.affiliate(bare, a, item{actor: actor})
 		}
-		r.write(save, func(err error) {
-			if err != nil {
-				r.env.Log.Error("an invited member could not be stored", "room", r.jid.String(), "err", err)
-				return
-			}
-			r.affiliate(bare.String(), a, item{actor: by.nick})
-		})
+		for _, guest := range list {
+			r.env.Router.Send(guest.to, guest.message)
+		}
+		req.Drop()
 	})
 }
 
@@ -106,7 +126,7 @@ func (r *room) buildPassword(b *xml.Builder) {
 	}
 }
 
-func (r *room) sendInvitation(s *stanza.Stanza, to jid.JID, e xml.Elem) {
+func (r *room) buildInvitation(s *stanza.Stanza, to jid.JID, e xml.Elem) []byte {
 	reason := string(e.Child("reason", userSpace).Text())
 	var b xml.Builder
 	b.Reset(nil, stanza.Client).Start("message", "").OptAttr("id", string(s.ID)).
@@ -125,7 +145,7 @@ func (r *room) sendInvitation(s *stanza.Stanza, to jid.JID, e xml.Elem) {
 	if r.set.Protected {
 		b.Attr("password", r.set.Secret)
 	}
-	r.env.Router.Send(to, b.End().End().Bytes())
+	return b.End().End().Bytes()
 }
 
 // decline takes the answer of who does not want to come to who has invited it

@@ -192,6 +192,66 @@ func TestChangesOneAfterTheOther(t *testing.T) {
 	}
 }
 
+const invitation = "<message id='i' to='r@conference.test'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='juliet@test'/><invite to='nurse@test'/></x></message>"
+
+// guarded is a room for members only, and who is outside.
+func guarded(t *testing.T) (w *world, romeo, juliet *client) {
+	w = newWorld(t)
+	romeo, juliet = w.login("romeo@test/x"), w.login("juliet@test/x")
+	juliet.s.Presence = []byte("<presence/>")
+	romeo.join("romeo")
+	romeo.configure(lasting + "<field var='muc#roomconfig_membersonly'><value>1</value></field>")
+	w.settle()
+	romeo.take()
+	return w, romeo, juliet
+}
+
+// Who gets an invitation (§7.8.2) may come at once.
+func TestInvitationsComeAfterTheCommit(t *testing.T) {
+	w, romeo, juliet := guarded(t)
+	release := w.pause()
+	romeo.send(invitation)
+	juliet.join("juliet")
+	if got := juliet.take(); strings.Contains(got, "<invite") || !strings.Contains(got, "<registration-required") {
+		t.Errorf("before the commit juliet hears %s", got)
+	}
+	release()
+	if got := juliet.take(); !strings.Contains(got, "<invite") {
+		t.Errorf("after the commit juliet hears %s", got)
+	}
+	juliet.join("juliet")
+	if got := juliet.take(); !strings.Contains(got, "code='110'") {
+		t.Errorf("juliet does not enter: %s", got)
+	}
+	if got := romeo.take(); strings.Contains(got, "type='error'") {
+		t.Errorf("romeo hears %s", got)
+	}
+}
+
+// Nobody is invited who could not enter.
+func TestInvitationsThatCannotBeStored(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(w *world)
+		want  string
+	}{
+		"too many": {func(w *world) { w.cfg.Rooms.Affiliated = 2 }, "<resource-constraint"},
+		"no store": {func(w *world) { w.store.Close() }, "<internal-server-error"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, romeo, juliet := guarded(t)
+			c.spoil(w)
+			romeo.send(invitation)
+			w.settle()
+			if got := romeo.take(); strings.Count(got, "type='error'") != 1 || !strings.Contains(got, c.want) {
+				t.Errorf("romeo hears %s", got)
+			}
+			if got := juliet.take(); got != "" {
+				t.Errorf("juliet hears %s", got)
+			}
+		})
+	}
+}
+
 // Who enters while the room is being destroyed leaves with it, and a room of
 // that name can be made again.
 func TestEnteringARoomThatEnds(t *testing.T) {
