@@ -70,7 +70,7 @@ type features struct {
 func newFeatures(cfg *config.Config, st *store.Store, loops int, release string, started time.Time, quit func(restart bool), files *depot.Depot) *features {
 	var flags account.Flags
 	clients := caps.NewClients(&flags) // the first slot: nearly every session fills it
-	f := &features{presence: presence.New(loops), last: last.New(&flags, started)}
+	f := &features{presence: presence.New(loops), last: last.New(&flags, started, loops)}
 	f.kept, f.offline = offline.New(&flags, loops)
 	copies, copier := carbons.New(&flags)
 	f.carbons = copier

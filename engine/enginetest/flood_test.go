@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"meerkat/engine/config"
+	"meerkat/store"
 )
 
 // However one client floods the server, without a limit of its rate and without
@@ -58,4 +59,24 @@ func pingAmid(t *testing.T, w *remote, flood string) {
 	if worst > 2*time.Second {
 		t.Errorf("a ping took %v, want less than 2s", worst)
 	}
+}
+
+// Who comes and goes over and over while the disk is slow does not fill the queue
+// that others' updates wait in as well.
+func TestPresenceOnASlowDisk(t *testing.T) {
+	m := newEngine(t)
+	m.cfg.Limits.BytesPerSecond = 0
+	romeo := benchSession(t, m, "romeo", false)
+	m.settle()
+	held := make(chan struct{})
+	m.store.Update(func(*store.Tx) error { <-held; return nil }, func(error) {})
+	for range 100 {
+		romeo.Send([]byte(strings.Repeat("<presence/><presence type='unavailable'/>", 10)))
+		m.group.Turn()
+	}
+	if n := m.store.Stats().Queue; n > 10 {
+		t.Errorf("after 1,000 changes of presence %d updates wait, want 10 at most", n)
+	}
+	close(held)
+	m.settle()
 }

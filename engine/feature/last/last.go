@@ -26,11 +26,19 @@ var seen = store.NewDoc("last")
 type feat struct {
 	started time.Time
 	noted   account.Flag // the session has said goodbye, and that is stored
+	loops   []*notes
 }
 
-// New returns the feature. started is when the server was.
-func New(flags *account.Flags, started time.Time) feature.Feature {
-	f := feat{started, flags.New("last")}
+// notes are what a loop has to store, by account: who comes and goes over and over
+// costs one write.
+type notes struct {
+	env *feature.Env
+	of  map[jid.JID][]byte
+}
+
+// New returns the feature, on as many loops. started is when the server was.
+func New(flags *account.Flags, started time.Time, loops int) feature.Feature {
+	f := feat{started, flags.New("last"), make([]*notes, loops)}
 	return feature.Feature{
 		Name:         "last",
 		Spec:         "XEP-0012",
@@ -41,6 +49,7 @@ func New(flags *account.Flags, started time.Time) feature.Feature {
 			feature.GetIQ(feature.Own, space, "query", f.own),
 			feature.GetIQ(feature.Other, space, "query", f.other),
 		},
+		Start:       f.start,
 		PresenceOut: f.presence,
 		Unbound:     f.unbound,
 	}
@@ -121,7 +130,7 @@ func (f feat) presence(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 	case !s.To.IsZero():
 	case s.Type == stanza.Unavailable && !c.Account.Present():
 		c.Session.Set(f.noted)
-		note(c.Env, c.Owner, string(s.Elem.Child("status", stanza.Client).Text()))
+		f.note(c, string(s.Elem.Child("status", stanza.Client).Text()))
 	case s.Type == stanza.Available:
 		c.Session.Clear(f.noted)
 	}
@@ -131,26 +140,47 @@ func (f feat) presence(c *feature.Ctx, s *stanza.Stanza) feature.Verdict {
 // unbound is for the account's last session, if it left without a goodbye.
 func (f feat) unbound(c *feature.Ctx) {
 	if len(c.Account.Sessions) == 0 && !c.Session.Has(f.noted) {
-		note(c.Env, c.Owner, "")
+		f.note(c, "")
 	}
 }
 
-// note stores that the account's last resource is away now. Nobody waits for
+// note has stored that the account's last resource is away now. Nobody waits for
 // it: losing it in a crash is no harm.
-func note(e *feature.Env, owner jid.JID, status string) {
+func (f feat) note(c *feature.Ctx, status string) {
 	if len(status) > maxStatus {
 		status = ""
 	}
-	v := binary.BigEndian.AppendUint64(nil, uint64(e.Now().Unix()))
-	v = append(v, status...)
-	e.Update(func(tx *store.Tx) error {
-		if !e.Users.Exists(tx, owner) {
-			return nil
+	v := binary.BigEndian.AppendUint64(nil, uint64(c.Now().Unix()))
+	f.loops[c.Shard()].of[c.Owner.Clone()] = append(v, status...)
+	c.Join()
+}
+
+func (f feat) start(e *feature.Env) {
+	n := &notes{e, make(map[jid.JID][]byte)}
+	f.loops[e.Shard()] = n
+	e.Collects(n.issue)
+}
+
+// issue makes an update of what there is.
+func (n *notes) issue() {
+	if len(n.of) == 0 {
+		return
+	}
+	of := n.of
+	n.of = make(map[jid.JID][]byte)
+	n.env.Update(func(tx *store.Tx) error {
+		for owner, v := range of {
+			if !n.env.Users.Exists(tx, owner) {
+				continue
+			}
+			if err := seen.Put(tx, owner.String(), v); err != nil {
+				return err
+			}
 		}
-		return seen.Put(tx, owner.String(), v)
+		return nil
 	}, func(err error) {
 		if err != nil {
-			e.Log.Warn("the time of a logout could not be stored", "account", owner.String(), "err", err)
+			n.env.Log.Warn("the times of logouts could not be stored", "accounts", len(of), "err", err)
 		}
 	})
 }
