@@ -110,7 +110,7 @@ func TestMessageOverWebSocket(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"-tls", "none"}, {"-tls", "direct"}, {"-tls", "none", "-body", "65900", "-tcp"}} {
 		args = append(args, "-ws", "/ws", "-pairs", "5", "-duration", "200ms", "-slices", "1", "-open", "0")
-		if r := play(t, "message", args...); value(t, r, "rate") == 0 || value(t, r, "ratio of medians") > 100 {
+		if r := play(t, "message", args...); value(t, r, "rate") == 0 || value(t, r, "ratio, median") > 100 {
 			t.Errorf("%v: %+v", args, r.Figures)
 		}
 	}
@@ -123,7 +123,7 @@ func TestMessage(t *testing.T) {
 	if rate := value(t, r, "rate"); rate < 100 {
 		t.Errorf("%v messages a second", rate)
 	}
-	if ratio := value(t, r, "ratio of medians"); ratio < 0.5 || ratio > 100 {
+	if ratio := value(t, r, "ratio, median"); ratio < 0.5 || ratio > 100 {
 		t.Errorf("the server takes %v times the floor", ratio)
 	}
 	if n := len(r.Slices); n != 4 || r.Slices[0].Of != "floor" || r.Slices[1].Of != "Meerkat" {
@@ -152,7 +152,7 @@ func TestRoom(t *testing.T) {
 	if rate := value(t, r, "rate"); rate < 100 {
 		t.Errorf("%v deliveries a second", rate)
 	}
-	for _, name := range []string{"ratio of medians", "entering, ratio of medians", "very large room, ratio of medians"} {
+	for _, name := range []string{"ratio, median", "entering, ratio, median", "very large room, ratio of medians"} {
 		if ratio := value(t, r, name); ratio < 0.2 || ratio > 100 {
 			t.Errorf("%s is %v", name, ratio)
 		}

@@ -71,7 +71,7 @@ func message(fs *flag.FlagSet) func(*run) error {
 		m.figures(srv, flr)
 		if *open > 0 && *rate == 0 {
 			job.Rate = *open * m.rate(srv.name)
-			if err := r.openLoop(srv, job.Rate, tm.duration); err != nil {
+			if err := r.openLoop(tm, srv, flr, job.Rate); err != nil {
 				return err
 			}
 		}
@@ -79,16 +79,44 @@ func message(fs *flag.FlagSet) func(*run) error {
 	}
 }
 
-// openLoop has the server's job at a fixed rate.
-func (r *run) openLoop(srv *contender, rate float64, d time.Duration) error {
-	s, stats, err := srv.slice(d, func(s load.Stats) uint64 { return s.Received })
-	if err != nil {
-		return err
+// openLoop has both sides do their job at a fixed rate, by turns. What the floor
+// takes for it is what the machine takes.
+func (r *run) openLoop(tm timing, srv, flr *contender, rate float64) error {
+	var reached float64
+	latency := make(map[*contender]*load.Hist)
+	p := r.progress("open loop", tm.slices)
+	defer p.end()
+	for range tm.slices {
+		for _, c := range sides(srv, flr) {
+			s, stats, err := c.slice(tm.slice(), func(s load.Stats) uint64 { return s.Received })
+			if err != nil {
+				return err
+			}
+			if latency[c] == nil {
+				latency[c] = new(load.Hist)
+			}
+			latency[c].Add(stats.Latency)
+			if c == srv {
+				reached += s.Rate / float64(tm.slices)
+			}
+		}
+		p.add(1)
 	}
 	r.figure("open loop, wanted", rate, "messages/s")
-	r.figure("open loop, reached", s.Rate, "messages/s")
-	r.result.Latency("open loop", stats.Latency)
+	r.figure("open loop, reached", reached, "messages/s")
+	r.result.Latency("open loop", *latency[srv])
+	if flr != nil {
+		r.result.Latency(flr.name+"'s open loop", *latency[flr])
+	}
 	return nil
+}
+
+// sides are the contenders in the order of their turns; flr may be nil.
+func sides(srv, flr *contender) []*contender {
+	if flr == nil {
+		return []*contender{srv}
+	}
+	return []*contender{flr, srv}
 }
 
 // verdict notes the faults of both sides.
@@ -126,10 +154,7 @@ type turns struct {
 // take runs the slices: floor, server, floor, server. Without a floor, the
 // server alone.
 func (m *turns) take(srv, flr *contender) error {
-	sides := []*contender{flr, srv}
-	if flr == nil {
-		sides = sides[1:]
-	}
+	sides := sides(srv, flr)
 	p := m.r.progress("measuring", m.slices*len(sides))
 	defer p.end()
 	for range m.slices {
@@ -192,5 +217,17 @@ func (m *turns) figures(srv, flr *contender) {
 	a, b, _ := report.Range(m.of(srv.name, cpu))
 	r.figure("above the "+flr.name+", median", b-median, "us/"+m.unit)
 	r.figure("ratio of least", a/least, "")
-	r.result.Limited("ratio of medians", b/median, "", m.mostRatio)
+	_, ratio, _ := report.Range(neighbours(m.of(srv.name, cpu), m.of(flr.name, cpu)))
+	r.result.Limited("ratio, median", ratio, "", m.mostRatio)
+}
+
+// neighbours are the ratios of slices that were taken one after the other: what else
+// the machine did then has met both.
+func neighbours(srv, flr []float64) (ratios []float64) {
+	for i := range srv {
+		if flr[i] > 0 {
+			ratios = append(ratios, srv[i]/flr[i])
+		}
+	}
+	return ratios
 }

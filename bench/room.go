@@ -84,14 +84,6 @@ func (s *rooms) address(name string) string {
 	return fmt.Sprintf("bench-%x-%s@%s", s.result.Began.UnixNano(), name, s.service)
 }
 
-// sides are floor and server.
-func (s *rooms) sides() []*contender {
-	if s.flr == nil {
-		return []*contender{s.srv}
-	}
-	return []*contender{s.flr, s.srv}
-}
-
 // in has so many users be in a room, and waits until they are.
 func (s *rooms) in(c *contender, j load.RoomJob) (load.Stats, error) {
 	before, err := c.fleet.stats()
@@ -167,7 +159,7 @@ func (s *rooms) sizes(j load.RoomJob) error {
 func (s *rooms) talking(j load.RoomJob) error {
 	m := turns{r: s.run, timing: s.timing, unit: "delivery", units: func(s load.Stats) uint64 { return s.Received }, mostRatio: s.mostMessage}
 	j.Window, j.Body, j.Size = s.job.Window, s.job.Body, s.stanza
-	for _, c := range s.sides() {
+	for _, c := range sides(s.srv, s.flr) {
 		c.job = load.Job{Room: &j}
 	}
 	if err := m.take(s.srv, s.flr); err != nil {
@@ -186,7 +178,7 @@ func (s *rooms) entering(j load.RoomJob) error {
 	}
 	cost := map[*contender][]float64{}
 	for range s.slices {
-		for _, c := range s.sides() {
+		for _, c := range sides(s.srv, s.flr) {
 			us, err := s.enter(c, j)
 			if err != nil {
 				return err
@@ -201,7 +193,8 @@ func (s *rooms) entering(j load.RoomJob) error {
 		a, b, _ := report.Range(cost[s.flr])
 		s.figure("entering, floor's CPU, median", b, "us")
 		s.figure("entering, ratio of least", least/a, "")
-		s.result.Limited("entering, ratio of medians", median/b, "", s.mostJoin)
+		_, ratio, _ := report.Range(neighbours(cost[s.srv], cost[s.flr]))
+		s.result.Limited("entering, ratio, median", ratio, "", s.mostJoin)
 	}
 	return nil
 }
@@ -233,7 +226,7 @@ func (s *rooms) measureLarge() error {
 		return nil
 	}
 	j := load.RoomJob{Room: s.address("large"), Users: s.large, Hush: true, Size: s.presence}
-	for _, c := range s.sides() {
+	for _, c := range sides(s.srv, s.flr) {
 		if _, err := s.in(c, j); err != nil {
 			return err
 		}
@@ -247,7 +240,7 @@ func (s *rooms) measureLarge() error {
 	s.result.Latency("very large room that is silent, ping of another user", silent)
 	times := map[*contender]*load.Stats{}
 	for range s.slices {
-		for _, c := range s.sides() {
+		for _, c := range sides(s.srv, s.flr) {
 			c.job = load.Job{Room: &j}
 			if c == s.srv {
 				c.job.Ping = &ping

@@ -1,9 +1,6 @@
 package tune
 
-import (
-	"runtime/metrics"
-	"time"
-)
+import "time"
 
 const (
 	// calm is how long no collection must have begun before memory counts as
@@ -54,8 +51,4 @@ func (k *Keeper) Waste(now time.Time, is Resident) bool {
 }
 
 // collections is how many the collector has begun.
-func collections() uint64 {
-	s := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
-	metrics.Read(s)
-	return s[0].Value.Uint64()
-}
+func collections() uint64 { return metric("/gc/cycles/total:gc-cycles") }
