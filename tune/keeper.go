@@ -1,6 +1,9 @@
 package tune
 
-import "time"
+import (
+	"runtime/metrics"
+	"time"
+)
 
 const (
 	// calm is how long no collection must have begun before memory counts as
@@ -51,4 +54,8 @@ func (k *Keeper) Waste(now time.Time, is Resident) bool {
 }
 
 // collections is how many the collector has begun.
-func collections() uint64 { return metric("/gc/cycles/total:gc-cycles") }
+func collections() uint64 {
+	s := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
+}

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path"
 	"runtime/debug"
-	"runtime/metrics"
 	"strconv"
 	"strings"
 )
@@ -78,7 +77,6 @@ type GC struct {
 	Why     string // for the log
 	limited bool   // by a cgroup
 	fixed   bool   // by the environment
-	percent int    // GOGC, where Pace sets it; else 0
 }
 
 // Follow moves the limit with what the rest of the box, above all the kernel's
@@ -99,43 +97,6 @@ func (gc *GC) Follow(total, available, own uint64, spare float64) bool {
 	return true
 }
 
-const (
-	// leastHeap, bytes, is how large the heap becomes before it is collected. A
-	// collection takes some milliseconds of a core. With a few sessions there is one
-	// each second otherwise, and the slowest of a hundred messages wait for it.
-	leastHeap = 32 << 20
-	// usualPercent is GOGC where more than half of that lives.
-	usualPercent = 100
-	// mostPercent has the runtime begin at leastHeap where hardly anything lives: its
-	// least goal is 4 MB at a GOGC of 100.
-	mostPercent = usualPercent * leastHeap / (4 << 20)
-)
-
-// Pace has the collector leave a heap alone that is smaller than leastHeap; live is
-// what the last collection has left, bytes (LiveHeap). GOGC in the environment wins.
-func (gc *GC) Pace(live uint64) {
-	want := mostPercent
-	if live > 0 {
-		want = int(min(max((leastHeap-min(live, leastHeap))*100/live, usualPercent), mostPercent))
-	}
-	if gc.percent == 0 || max(want-gc.percent, gc.percent-want) <= gc.percent/8 {
-		return
-	}
-	gc.percent = want
-	debug.SetGCPercent(want)
-}
-
-// LiveHeap is what of the heap the last collection found in use, bytes; 0 before the
-// first.
-func LiveHeap() uint64 { return metric("/gc/heap/live:bytes") }
-
-// metric is a number of the runtime's.
-func metric(name string) uint64 {
-	s := []metrics.Sample{{Name: name}}
-	metrics.Read(s)
-	return s[0].Value.Uint64()
-}
-
 // leastLimit, bytes, is enough for a server with nobody on it.
 const leastLimit = 64 << 20
 
@@ -143,23 +104,13 @@ const leastLimit = 64 << 20
 // works harder before the kernel kills the process. GOMEMLIMIT in the environment
 // wins. Follow keeps the limit true while the kernel's share grows.
 //
-// GOGC is its default, but for small heaps: see Pace. Measured with logins over TLS,
-// the worst garbage there is: 50 saves 0.5 kB of a session's 3.5 and costs a fifth
-// more CPU a login, 200 saves less than a tenth of that CPU; what a burst leaves,
-// Keeper gives back.
+// GOGC stays at its default. Measured with logins over TLS, the worst garbage
+// there is: 50 saves 0.5 kB of a session's 3.5 and costs a fifth more CPU a login,
+// 200 saves less than a tenth of that CPU; what a burst leaves, Keeper gives back.
 //
 // Huge pages are not asked for: the collector marks 220 MB of small objects in
 // 95 ms of CPU with and without them, and the process grows by 2 %.
 func (b Box) SetGC() GC {
-	gc := b.setLimit()
-	if os.Getenv("GOGC") == "" {
-		gc.percent = usualPercent
-		gc.Pace(LiveHeap())
-	}
-	return gc
-}
-
-func (b Box) setLimit() GC {
 	memory, limited := b.Memory()
 	switch {
 	case os.Getenv("GOMEMLIMIT") != "":

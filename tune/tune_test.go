@@ -4,7 +4,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -71,7 +70,6 @@ func TestMemoryIsTheLeastLimitAboveUs(t *testing.T) {
 
 func TestSetGCLeavesRoomAndObeysTheEnvironment(t *testing.T) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
-	defer debug.SetGCPercent(debug.SetGCPercent(100))
 	t.Setenv("GOMEMLIMIT", "")
 
 	gc := box(t, map[string]string{"proc/meminfo": meminfo}).SetGC()
@@ -159,51 +157,5 @@ func TestFreeNamesThePathThatFails(t *testing.T) {
 	}
 	if _, err := Free("/does/not/exist"); err == nil || !strings.Contains(err.Error(), "/does/not/exist") {
 		t.Errorf("got %v", err)
-	}
-}
-
-// A small heap is left alone until it is worth a collection, a large one is not; what
-// hardly changes anything is not told to the runtime, which stops for it.
-func TestPaceOfSmallHeaps(t *testing.T) {
-	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	gc := GC{percent: usualPercent}
-	for _, step := range []struct {
-		live uint64
-		want int
-	}{
-		{0, mostPercent},       // nothing is known yet
-		{1 << 20, mostPercent}, //
-		{8 << 20, 300},         // 8 + 3 * 8 = 32
-		{8<<20 + 1<<18, 300},   // much the same
-		{17 << 20, 100},        //
-		{1 << 30, 100},         //
-		{3 << 20, mostPercent}, // they have gone
-	} {
-		gc.Pace(step.live)
-		told := debug.SetGCPercent(-1)
-		debug.SetGCPercent(told)
-		if gc.percent != step.want || told != step.want {
-			t.Errorf("%d bytes live: %d, and the runtime has %d, want %d", step.live, gc.percent, told, step.want)
-		}
-	}
-	debug.SetGCPercent(70)
-	t.Setenv("GOGC", "70")
-	t.Setenv("GOMEMLIMIT", "1GiB")
-	gc = Box{}.SetGC()
-	gc.Pace(1 << 20)
-	if told := debug.SetGCPercent(-1); told != 70 {
-		t.Errorf("GOGC of the environment was changed to %d", told)
-	}
-}
-
-// The goal of a heap that lives by the rule is leastHeap.
-func TestPaceMeetsTheRuntimesGoal(t *testing.T) {
-	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	gc := GC{percent: usualPercent}
-	gc.Pace(0)
-	runtime.GC()
-	gc.Pace(LiveHeap())
-	if live, goal := LiveHeap(), metric("/gc/heap/goal:bytes"); live == 0 || live > leastHeap/4 || goal < leastHeap/8*7 || goal > leastHeap/8*10 {
-		t.Errorf("%d bytes live, and the goal is %d, want some %d", live, goal, leastHeap)
 	}
 }

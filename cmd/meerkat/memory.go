@@ -33,7 +33,7 @@ func (p *process) keepMemory(ctx context.Context) {
 }
 
 // lookAtMemory gives back pages of the store and what a burst has left, and
-// moves the collector's limit and pace.
+// moves the collector's limit.
 func (p *process) lookAtMemory(k *tune.Keeper, now time.Time) {
 	is, err := tune.Box{}.Resident()
 	if err != nil {
@@ -50,7 +50,6 @@ func (p *process) lookAtMemory(k *tune.Keeper, now time.Time) {
 		debug.FreeOSMemory()
 		p.log.Debug("memory given back", "bytes_before", is.Own())
 	}
-	p.gc.Pace(tune.LiveHeap())
 	total, available := tune.Box{}.Available()
 	if p.gc.Follow(total, available, is.Own(), 1-p.memoryLimit()) {
 		p.log.Debug("garbage collector", "memory_limit_bytes", p.gc.Limit, "available_bytes", available)
