@@ -41,6 +41,9 @@ type Loop struct {
 	slow   []*Conn
 	spare  []*Conn // a list to swap with
 
+	spares     []*Packet // for NewPacket
+	spareBytes int       // in them
+
 	wheel wheel
 	n     tally
 

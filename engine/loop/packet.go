@@ -3,6 +3,7 @@ package loop
 import (
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/valyala/bytebufferpool"
 )
@@ -47,12 +48,22 @@ func (p *Packet) Retain() { p.refs.Add(1) }
 // Release gives a reference back. After the last one p and its bytes belong to
 // the pool.
 func (p *Packet) Release() {
-	switch n := p.refs.Add(-1); {
-	case n > 0:
-		return
-	case n < 0:
+	if p.last() {
+		p.pool()
+	}
+}
+
+// last gives a reference back, and reports whether it was the last one.
+func (p *Packet) last() bool {
+	n := p.refs.Add(-1)
+	if n < 0 {
 		panic("loop: packet released more often than retained")
 	}
+	return n == 0
+}
+
+// pool empties p for whoever is next.
+func (p *Packet) pool() {
 	p.buf.B = p.B
 	buffers.Put(p.buf)
 	if cap(p.X) > maxX {
@@ -61,3 +72,45 @@ func (p *Packet) Release() {
 	p.B, p.X, p.Ref, p.N, p.Kind, p.buf = nil, p.X[:0], nil, 0, 0, nil
 	packets.Put(p)
 }
+
+const (
+	// maxSpares is how many bytes of packets a loop keeps for itself.
+	maxSpares = 1 << 20
+	// maxSpare is the largest packet among them, bytes.
+	maxSpare = 8 << 10
+)
+
+// NewPacket is the function of that name for what is needed in each turn. The pool
+// is emptied by each collection, and lets go of the largest twentieth of its
+// buffers at all times; filling it again would be the garbage that brings the next
+// collection about. What a loop keeps stays.
+func (l *Loop) NewPacket() *Packet {
+	n := len(l.spares) - 1
+	if n < 0 {
+		return NewPacket()
+	}
+	p := l.spares[n]
+	l.spares[n] = nil
+	l.spares = l.spares[:n]
+	l.spareBytes -= p.size()
+	p.refs.Store(1)
+	return p
+}
+
+// Release is p.Release, wherever p came from; l may keep p for its own NewPacket.
+func (l *Loop) Release(p *Packet) {
+	if !p.last() {
+		return
+	}
+	size := p.size()
+	if size > maxSpare || l.spareBytes+size > maxSpares {
+		p.pool()
+		return
+	}
+	p.B, p.X, p.Ref, p.N, p.Kind = p.B[:0], p.X[:0], nil, 0, 0
+	l.spareBytes += size
+	l.spares = append(l.spares, p)
+}
+
+// size is what p takes, bytes.
+func (p *Packet) size() int { return int(unsafe.Sizeof(*p)) + cap(p.B) + cap(p.X) }

@@ -1,6 +1,9 @@
 package loop
 
-import "testing"
+import (
+	"runtime"
+	"testing"
+)
 
 func TestPacketComesBackEmptyAfterTheLastRelease(t *testing.T) {
 	p := NewPacket()
@@ -39,4 +42,65 @@ func TestLargeTargetListsAreNotKept(t *testing.T) {
 	if cap(p.X) != 0 {
 		t.Errorf("the pool keeps %d bytes of targets", cap(p.X))
 	}
+}
+
+// What a loop keeps for itself is empty, outlives collections, and is bounded.
+func TestPacketsOfALoop(t *testing.T) {
+	l := NewManual(1, epoch).At(0)
+	burst := func(n, size int) {
+		var list []*Packet
+		for range n {
+			p := l.NewPacket()
+			if len(p.B) != 0 || len(p.X) != 0 || p.Kind != 0 || p.N != 0 || p.Ref != nil {
+				t.Fatalf("a new packet has %q, %q, %d, %d, %v", p.B, p.X, p.Kind, p.N, p.Ref)
+			}
+			p.B, p.X = append(p.B, make([]byte, size)...), append(p.X, "targets"...)
+			p.Kind, p.N, p.Ref = 1, 2, "ref"
+			list = append(list, p)
+		}
+		for _, p := range list {
+			l.Release(p)
+		}
+	}
+	burst(100, 1000)
+	kept := l.spareBytes
+	if n := len(l.spares); n != 100 || kept < 100_000 {
+		t.Errorf("%d packets of %d bytes are kept, want 100 of 100,000 at least", n, kept)
+	}
+	runtime.GC()
+	runtime.GC()
+	if !raceEnabled {
+		if n := testing.AllocsPerRun(10, func() {
+			for range 50 {
+				a, b := l.NewPacket(), l.NewPacket()
+				a.B, b.B = append(a.B, make([]byte, 1000)...), append(b.B, make([]byte, 900)...)
+				l.Release(a)
+				l.Release(b)
+			}
+		}); n > 0 {
+			t.Errorf("%v allocations after a collection", n)
+		}
+	}
+	if l.spareBytes != kept {
+		t.Errorf("%d bytes are kept, were %d", l.spareBytes, kept)
+	}
+	burst(2000, 1000)
+	burst(2000, 2*maxSpare)
+	burst(10, 10)
+	sum := 0
+	for _, p := range l.spares {
+		if sum += p.size(); p.size() > maxSpare {
+			t.Errorf("a packet of %d bytes is kept", p.size())
+		}
+	}
+	if sum != l.spareBytes || sum > maxSpares {
+		t.Errorf("%d bytes are kept, %d by count, want %d at most", sum, l.spareBytes, maxSpares)
+	}
+	p := l.NewPacket()
+	p.Retain()
+	n := len(l.spares)
+	if l.Release(p); len(l.spares) != n {
+		t.Error("kept although it is retained")
+	}
+	p.Release()
 }

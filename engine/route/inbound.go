@@ -46,7 +46,7 @@ func (r *Router) handle(p *loop.Packet) {
 	case kindSettled:
 		r.handleSettled(p.Ref.(*settling))
 	}
-	p.Release()
+	r.env.Loop.Release(p)
 }
 
 func (r *Router) handleStanza(p *loop.Packet) {

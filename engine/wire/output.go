@@ -36,7 +36,7 @@ func (w *Conn) Ready() bool {
 // method of w.
 func (w *Conn) buf() *[]byte {
 	if w.out == nil {
-		w.out = loop.NewPacket()
+		w.out = w.c.Loop().NewPacket()
 		w.c.Dirty()
 	}
 	return &w.out.B
@@ -66,7 +66,7 @@ func (w *Conn) flush() {
 	case secure:
 		w.seal(p.B)
 	}
-	p.Release()
+	w.c.Loop().Release(p)
 	w.relieve()
 }
 
