@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,7 +130,11 @@ func TestMessage(t *testing.T) {
 	if n := len(r.Slices); n != 4 || r.Slices[0].Of != "floor" || r.Slices[1].Of != "Meerkat" {
 		t.Errorf("%d slices, want 4 by turns: %+v", n, r.Slices)
 	}
-	if value(t, r, "open loop, reached") == 0 {
+	wanted := value(t, r, "open loop, wanted")
+	if reached := value(t, r, "open loop, reached"); reached < wanted/2 || reached > wanted*2 {
+		t.Errorf("%v messages a second in an open loop of %v", reached, wanted)
+	}
+	if value(t, r, "open loop, p99") == 0 || value(t, r, "floor's open loop, p99") == 0 {
 		t.Error("nothing came in the open loop")
 	}
 }
@@ -214,8 +219,15 @@ func TestLimitDecidesTheStatus(t *testing.T) {
 	}
 }
 
+// A ratio is one of turns next to each other, not of the machine's moods.
+func TestRatioOfNeighbours(t *testing.T) {
+	if got := neighbours([]float64{2, 30, 6, 1}, []float64{1, 10, 2, 0}); !slices.Equal(got, []float64{2, 3, 3}) {
+		t.Errorf("got %v, want [2 3 3]", got)
+	}
+}
+
 func TestUsage(t *testing.T) {
-	for _, args := range [][]string{{}, {"nothing"}, {"message", "-pears", "1"}, {"message", "x"}, {"idle", "-tls", "maybe"}, {"idle", "-ws", "/ws", "-tls", "starttls"}, {"seed"}, {"table"}} {
+	for _, args := range [][]string{{}, {"nothing"}, {"message", "-pears", "1"}, {"message", "x"}, {"message", "-slices", "0"}, {"idle", "-tls", "maybe"}, {"idle", "-ws", "/ws", "-tls", "starttls"}, {"seed"}, {"table"}} {
 		if status := Main(args); status != exitUsage {
 			t.Errorf("bench %v: status %d, want %d", args, status, exitUsage)
 		}

@@ -1,10 +1,12 @@
 package bench
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -27,10 +29,25 @@ type timing struct {
 
 func (o *timing) flags(fs *flag.FlagSet) {
 	fs.DurationVar(&o.duration, "duration", 10*time.Second, "time to measure each of server and floor")
-	fs.IntVar(&o.slices, "slices", 5, "turns that server and floor take")
+	o.slices = 5
+	fs.Var((*count)(&o.slices), "slices", "`turns` that server and floor take")
 }
 
-func (o *timing) slice() time.Duration { return o.duration / time.Duration(max(o.slices, 1)) }
+func (o *timing) slice() time.Duration { return o.duration / time.Duration(o.slices) }
+
+// count is a flag that is 1 at least.
+type count int
+
+func (c *count) String() string { return strconv.Itoa(int(*c)) }
+
+func (c *count) Set(s string) error {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		return errors.New("want a number from 1")
+	}
+	*c = count(n)
+	return nil
+}
 
 // message is the scenario of conversations. A pair has a number of messages in
 // flight, and each that arrives is answered by the next. The floor relays the
