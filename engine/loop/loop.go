@@ -43,6 +43,8 @@ type Loop struct {
 
 	spares     []*Packet // for NewPacket
 	spareBytes int       // in them
+	leastSpare int       // how few there were since trimmed
+	trimmed    time.Time
 
 	wheel wheel
 	n     tally
@@ -125,6 +127,7 @@ func (l *Loop) endTurn() {
 	l.runFlush()
 	l.runMoves()
 	l.sendMail()
+	l.trim()
 	l.inTurn, l.inEnd = false, false
 	l.plan()
 	l.account()

@@ -1,8 +1,10 @@
 package loop
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"github.com/valyala/bytebufferpool"
@@ -21,8 +23,9 @@ type Packet struct {
 	N    uint32 // as the user likes
 	Kind uint8  // as the user likes
 
-	refs atomic.Int32
-	buf  *bytebufferpool.ByteBuffer
+	refs  atomic.Int32
+	small bool // it is for a loop's list, if it still is
+	buf   *bytebufferpool.ByteBuffer
 }
 
 // maxX is the largest X, in bytes, that a pooled Packet keeps.
@@ -69,7 +72,7 @@ func (p *Packet) pool() {
 	if cap(p.X) > maxX {
 		p.X = nil
 	}
-	p.B, p.X, p.Ref, p.N, p.Kind, p.buf = nil, p.X[:0], nil, 0, 0, nil
+	p.B, p.X, p.Ref, p.N, p.Kind, p.buf, p.small = nil, p.X[:0], nil, 0, 0, nil, false
 	packets.Put(p)
 }
 
@@ -78,20 +81,29 @@ const (
 	maxSpares = 1 << 20
 	// maxSpare is the largest packet among them, bytes.
 	maxSpare = 8 << 10
+	// spareFor is how long it keeps what it does not need.
+	spareFor = 2 * time.Second
 )
 
 // NewPacket is the function of that name for what is needed in each turn. The pool
 // is emptied by each collection, and lets go of the largest twentieth of its
 // buffers at all times; filling it again would be the garbage that brings the next
-// collection about. What a loop keeps stays.
-func (l *Loop) NewPacket() *Packet {
+// collection about. What a loop keeps stays. size is how many bytes it is for, as far
+// as that is known: the pool has what is large.
+func (l *Loop) NewPacket(size int) *Packet {
+	if size > maxSpare/2 {
+		return NewPacket()
+	}
 	n := len(l.spares) - 1
 	if n < 0 {
-		return NewPacket()
+		p := NewPacket()
+		p.small = true
+		return p
 	}
 	p := l.spares[n]
 	l.spares[n] = nil
 	l.spares = l.spares[:n]
+	l.leastSpare = min(l.leastSpare, n)
 	l.spareBytes -= p.size()
 	p.refs.Store(1)
 	return p
@@ -103,13 +115,26 @@ func (l *Loop) Release(p *Packet) {
 		return
 	}
 	size := p.size()
-	if size > maxSpare || l.spareBytes+size > maxSpares {
+	if !p.small || size > maxSpare || l.spareBytes+size > maxSpares {
 		p.pool()
 		return
 	}
 	p.B, p.X, p.Ref, p.N, p.Kind = p.B[:0], p.X[:0], nil, 0, 0
 	l.spareBytes += size
 	l.spares = append(l.spares, p)
+}
+
+// trim gives the pool what has been spare since the last time.
+func (l *Loop) trim() {
+	if l.now.Sub(l.trimmed) < spareFor {
+		return
+	}
+	for _, p := range l.spares[:l.leastSpare] {
+		l.spareBytes -= p.size()
+		p.pool()
+	}
+	l.spares = slices.Delete(l.spares, 0, l.leastSpare)
+	l.leastSpare, l.trimmed = len(l.spares), l.now
 }
 
 // size is what p takes, bytes.

@@ -50,7 +50,7 @@ func TestPacketsOfALoop(t *testing.T) {
 	burst := func(n, size int) {
 		var list []*Packet
 		for range n {
-			p := l.NewPacket()
+			p := l.NewPacket(0)
 			if len(p.B) != 0 || len(p.X) != 0 || p.Kind != 0 || p.N != 0 || p.Ref != nil {
 				t.Fatalf("a new packet has %q, %q, %d, %d, %v", p.B, p.X, p.Kind, p.N, p.Ref)
 			}
@@ -72,7 +72,7 @@ func TestPacketsOfALoop(t *testing.T) {
 	if !raceEnabled {
 		if n := testing.AllocsPerRun(10, func() {
 			for range 50 {
-				a, b := l.NewPacket(), l.NewPacket()
+				a, b := l.NewPacket(0), l.NewPacket(0)
 				a.B, b.B = append(a.B, make([]byte, 1000)...), append(b.B, make([]byte, 900)...)
 				l.Release(a)
 				l.Release(b)
@@ -84,9 +84,19 @@ func TestPacketsOfALoop(t *testing.T) {
 	if l.spareBytes != kept {
 		t.Errorf("%d bytes are kept, were %d", l.spareBytes, kept)
 	}
+	burst(2000, 2*maxSpare) // these go to the pool,
+	runtime.GC()            // and from there
+	runtime.GC()
 	burst(2000, 1000)
-	burst(2000, 2*maxSpare)
-	burst(10, 10)
+	n := len(l.spares)
+	if n == 0 {
+		t.Error("none is kept after a burst")
+	}
+	p := l.NewPacket(maxSpare)
+	if len(l.spares) != n {
+		t.Error("what is to be large is taken from the small ones")
+	}
+	l.Release(p)
 	sum := 0
 	for _, p := range l.spares {
 		if sum += p.size(); p.size() > maxSpare {
@@ -96,9 +106,17 @@ func TestPacketsOfALoop(t *testing.T) {
 	if sum != l.spareBytes || sum > maxSpares {
 		t.Errorf("%d bytes are kept, %d by count, want %d at most", sum, l.spareBytes, maxSpares)
 	}
-	p := l.NewPacket()
+	for range 10 {
+		l.group.Advance(spareFor)
+		l.Post(func() { burst(5, 10) })
+		l.group.Turn()
+	}
+	if n = len(l.spares); n != 5 {
+		t.Errorf("%d packets are kept where 5 are needed", n)
+	}
+	p = l.NewPacket(0)
 	p.Retain()
-	n := len(l.spares)
+	n = len(l.spares)
 	if l.Release(p); len(l.spares) != n {
 		t.Error("kept although it is retained")
 	}

@@ -17,7 +17,7 @@ func (r *Router) Batch(to jid.JID, b []byte, ends []uint32) {
 	if len(ends) == 0 || !r.serves(to.Domain()) {
 		return
 	}
-	p := r.env.Loop.NewPacket()
+	p := r.env.Loop.NewPacket(len(b))
 	p.Kind, p.B = kindBatch, append(p.B[:0], b...)
 	p.X = binary.BigEndian.AppendUint16(p.X[:0], uint16(len(to.String())))
 	p.X = append(p.X, to.String()...)

@@ -67,7 +67,7 @@ func (r *Router) Fan(b []byte, each func(yield func(full jid.JID))) {
 	each(func(full jid.JID) {
 		i := r.loops.For(full.BareString()).Index
 		if packets[i] == nil {
-			packets[i] = r.env.Loop.NewPacket()
+			packets[i] = loop.NewPacket()
 			packets[i].Kind = kindFan
 			packets[i].B = append(packets[i].B[:0], b...)
 		}
@@ -273,7 +273,7 @@ func (r *Router) ghost(s *stanza.Stanza) {
 		return
 	}
 	var b xml.Builder
-	p := r.env.Loop.NewPacket()
+	p := r.env.Loop.NewPacket(0)
 	p.Kind = kindStanza
 	p.B = b.Reset(p.B[:0], stanza.Client).Start("presence", "").Attr("type", "unavailable").
 		Attr("from", s.To.String()).Attr("to", s.From.BareString()).End().Bytes()

@@ -121,7 +121,7 @@ func (r *Router) home(to jid.JID) *Router {
 
 // Route sends s to where s.To says. See feature.Router.
 func (r *Router) Route(s *stanza.Stanza) {
-	p := r.env.Loop.NewPacket()
+	p := r.env.Loop.NewPacket(0)
 	p.Kind = kindStanza
 	p.B = s.Append(p.B[:0])
 	r.dispatch(s.To, p, s.Bounces())
@@ -129,7 +129,7 @@ func (r *Router) Route(s *stanza.Stanza) {
 
 // Send is Route for bytes.
 func (r *Router) Send(to jid.JID, b []byte) {
-	p := r.env.Loop.NewPacket()
+	p := r.env.Loop.NewPacket(len(b))
 	p.Kind = kindStanza
 	p.B = append(p.B[:0], b...)
 	r.dispatch(to, p, true)
@@ -137,7 +137,7 @@ func (r *Router) Send(to jid.JID, b []byte) {
 
 // Redeliver takes s to an account of this loop, again. See feature.Router.
 func (r *Router) Redeliver(s *stanza.Stanza) {
-	p := r.env.Loop.NewPacket()
+	p := r.env.Loop.NewPacket(0)
 	p.Kind = kindAgain
 	p.B = s.Append(p.B[:0])
 	r.post(r, p)
@@ -193,7 +193,7 @@ func (r *Router) Fail(s *stanza.Stanza, c stanza.Condition) {
 	if !s.Bounces() || !r.serves(s.From.Domain()) {
 		return
 	}
-	p := r.env.Loop.NewPacket()
+	p := r.env.Loop.NewPacket(0)
 	p.Kind = kindStanza
 	p.B = s.AppendError(p.B[:0], c, "")
 	bounced.Add(r.env.Shard(), 1)

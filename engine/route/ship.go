@@ -22,7 +22,7 @@ func (r *Router) ship(c *feature.Ctx, s *stanza.Stanza, to *Router) {
 		load(p, c, s)
 		return
 	}
-	p := r.env.Loop.NewPacket()
+	p := r.env.Loop.NewPacket(0)
 	p.Kind = kindShip
 	load(p, c, s)
 	r.post(to, p)
@@ -59,7 +59,7 @@ func (r *Router) handleShip(p *loop.Packet) {
 	b, x := p.B, p.X
 	defer func() {
 		if len(x) > 0 {
-			rest := r.env.Loop.NewPacket()
+			rest := r.env.Loop.NewPacket(0)
 			rest.Kind, rest.B, rest.X = kindShip, append(rest.B, b...), append(rest.X, x...)
 			r.post(r, rest)
 		}

@@ -26,7 +26,7 @@ func (r *Router) Spread(s *account.Session, b []byte, each func(yield func(bare 
 		}
 		i := r.loops.ForBytes(bare).Index
 		if packets[i] == nil {
-			packets[i] = r.env.Loop.NewPacket()
+			packets[i] = loop.NewPacket()
 			packets[i].Kind = kindSpread
 			packets[i].B = append(packets[i].B[:0], b...)
 			packets[i].X = packets[i].X[:0]

@@ -8,7 +8,7 @@ func (w *Conn) WriteMessage(a, b, c []byte) {
 	if w.mode == dead {
 		return
 	}
-	out := w.buf()
+	out := w.buf(len(a) + len(b) + len(c))
 	if w.ws != nil {
 		*out = appendFrame(*out, opText, len(a)+len(b)+len(c))
 	}
@@ -20,7 +20,7 @@ func (w *Conn) WriteMessage(a, b, c []byte) {
 
 // sayControl adds a control frame to this turn's output.
 func (w *Conn) sayControl(op byte, payload []byte) {
-	out := w.buf()
+	out := w.buf(len(payload))
 	*out = append(appendFrame(*out, op, len(payload)), payload...)
 }
 

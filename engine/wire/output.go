@@ -32,11 +32,11 @@ func (w *Conn) Ready() bool {
 	return w.out == nil && w.ws == nil && (w.mode == inClear || w.mode == secure) && w.c.Backlog() == 0
 }
 
-// buf returns this turn's output to append to, good until the next call of a
-// method of w.
-func (w *Conn) buf() *[]byte {
+// buf returns this turn's output to append size bytes to, good until the next call
+// of a method of w.
+func (w *Conn) buf(size int) *[]byte {
 	if w.out == nil {
-		w.out = w.c.Loop().NewPacket()
+		w.out = w.c.Loop().NewPacket(size)
 		w.c.Dirty()
 	}
 	return &w.out.B
