@@ -6,10 +6,14 @@ import (
 )
 
 const (
-	// calm is how long no collection must have begun before memory counts as
-	// left over from a burst: the collector gives pages back only slowly, and
-	// without new garbage not before two minutes.
+	// calm is how long no collection must have begun, and not much been allocated,
+	// before memory counts as left over from a burst: the collector gives pages back
+	// only slowly, and without new garbage not before two minutes.
 	calm = 4 * time.Second
+	// much is how many bytes allocated from one look to the next belong to a burst;
+	// more where the process is larger, by one of so many.
+	much   = 2 << 20
+	muchOf = 256
 	// rest is the least time between two times of giving back; a second for
 	// every so many bytes, as a collection takes longer the more there is.
 	rest      = 30 * time.Second
@@ -22,12 +26,13 @@ const (
 // with much more memory than lives in it. Its zero value is ready.
 type Keeper struct {
 	cycles uint64    // collections so far
-	since  time.Time // when they were seen to begin last
+	bytes  uint64    // allocated so far
+	since  time.Time // when one was seen to begin last, or much to be allocated
 	gave   time.Time // when it last said yes
 	floor  uint64    // bytes that giving back has left, or less; at first what there was
 	asked  bool      // floor is not known yet
 
-	read func() (cycles uint64) // for tests; nil is the runtime
+	read func() (cycles, bytes uint64) // for tests; nil is the runtime
 }
 
 // Waste reports that now is the time to give memory back to the system
@@ -36,12 +41,14 @@ type Keeper struct {
 func (k *Keeper) Waste(now time.Time, is Resident) bool {
 	read := k.read
 	if read == nil {
-		read = collections
-	}
-	if cycles := read(); cycles != k.cycles {
-		k.cycles, k.since = cycles, now
+		read = collected
 	}
 	own := is.Own()
+	cycles, bytes := read()
+	if cycles != k.cycles || bytes-k.bytes > much+own/muchOf {
+		k.since = now
+	}
+	k.cycles, k.bytes = cycles, bytes
 	if k.asked || own < k.floor || k.floor == 0 {
 		k.floor, k.asked = own, false
 	}
@@ -53,9 +60,9 @@ func (k *Keeper) Waste(now time.Time, is Resident) bool {
 	return true
 }
 
-// collections is how many the collector has begun.
-func collections() uint64 {
-	s := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
+// collected is how many collections there were, and the bytes allocated so far.
+func collected() (cycles, bytes uint64) {
+	s := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(s)
-	return s[0].Value.Uint64()
+	return s[0].Value.Uint64(), s[1].Value.Uint64()
 }

@@ -233,6 +233,9 @@ func (l *Loop) plan() {
 	if len(l.slow) > 0 {
 		next = min(next, int64(l.now.Sub(l.group.start)/Tick)+1)
 	}
+	if len(l.spares) > 0 {
+		next = min(next, l.group.tick(l.trimmed.Add(spareFor+Tick-1)))
+	}
 	if next != l.due.Load() {
 		l.due.Store(next)
 	}

@@ -81,8 +81,9 @@ const (
 	maxSpares = 1 << 20
 	// maxSpare is the largest packet among them, bytes.
 	maxSpare = 8 << 10
-	// spareFor is how long it keeps what it does not need.
-	spareFor = 2 * time.Second
+	// spareFor is how long it keeps what it does not need. It is less than what
+	// tune.Keeper waits for: a small packet can hold a whole page of the heap.
+	spareFor = time.Second
 )
 
 // NewPacket is the function of that name for what is needed in each turn. The pool
@@ -107,6 +108,18 @@ func (l *Loop) NewPacket(size int) *Packet {
 	l.spareBytes -= p.size()
 	p.refs.Store(1)
 	return p
+}
+
+// Grow returns p with room for size more bytes in B, or a larger packet in its place
+// that has p's B and nothing else of it.
+func (l *Loop) Grow(p *Packet, size int) *Packet {
+	if size += len(p.B); size <= cap(p.B) || size <= maxSpare/2 {
+		return p
+	}
+	q := NewPacket()
+	q.B = append(q.B, p.B...)
+	l.Release(p)
+	return q
 }
 
 // Release is p.Release, wherever p came from; l may keep p for its own NewPacket.

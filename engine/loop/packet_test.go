@@ -114,6 +114,10 @@ func TestPacketsOfALoop(t *testing.T) {
 	if n = len(l.spares); n != 5 {
 		t.Errorf("%d packets are kept where 5 are needed", n)
 	}
+	l.group.Advance(3 * spareFor)
+	if n = len(l.spares); n != 0 || l.spareBytes != 0 || l.due.Load() != never {
+		t.Errorf("%d packets of %d bytes are kept at rest, and the loop wakes at %d", n, l.spareBytes, l.due.Load())
+	}
 	p = l.NewPacket(0)
 	p.Retain()
 	n = len(l.spares)

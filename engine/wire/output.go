@@ -38,6 +38,8 @@ func (w *Conn) buf(size int) *[]byte {
 	if w.out == nil {
 		w.out = w.c.Loop().NewPacket(size)
 		w.c.Dirty()
+	} else {
+		w.out = w.c.Loop().Grow(w.out, size)
 	}
 	return &w.out.B
 }
