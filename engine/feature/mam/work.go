@@ -222,7 +222,7 @@ func (w *work) rowsOf(b *batch, name string) *store.Rows {
 func (w *work) keep(b *batch) {
 	for _, p := range b.pools {
 		if len(w.free) < 8 {
-			p.rows.Reset(2 * feature.FullUpdate)
+			p.rows.Reset(4 * feature.FullUpdate)
 			w.free = append(w.free, p.rows)
 		}
 	}

@@ -134,7 +134,7 @@ func (k *keeper) done(b *batch, err error) {
 	k.failing = err != nil
 	for _, p := range b.pools {
 		if len(k.free) < 8 {
-			p.rows.Reset(2 * feature.FullUpdate)
+			p.rows.Reset(4 * feature.FullUpdate)
 			k.free = append(k.free, p.rows)
 		}
 	}

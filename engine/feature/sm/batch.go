@@ -240,7 +240,7 @@ func (b *batch) done(w *work, changes []change, err error) {
 		}
 	}
 	b.failing = err != nil
-	w.records.Reset(2 * feature.FullUpdate)
+	w.records.Reset(4 * feature.FullUpdate)
 	if len(b.spare) < 8 {
 		b.spare = append(b.spare, w.records)
 	}
