@@ -108,6 +108,9 @@ func TestPacketsOfALoop(t *testing.T) {
 	}
 	for i := range 10 {
 		l.group.Advance(spareFor)
+		if n = len(l.spares); i > 2 && n != 5 {
+			t.Errorf("%d packets are kept where 5 were needed", n)
+		}
 		l.Post(func() { burst(5, 10) })
 		l.group.Turn()
 		if n = len(l.spares); i > 1 && n != 5 {
