@@ -96,11 +96,16 @@ func message(fs *flag.FlagSet) func(*run) error {
 	}
 }
 
+// leastOpen is how long a turn of an open loop is at least, if it may be: one that has
+// just begun finds everybody asleep, and is late for a while.
+const leastOpen = 2 * time.Second
+
 // openLoop has both sides do their job at a fixed rate, by turns. What the floor
 // takes for it is what the machine takes.
 func (r *run) openLoop(tm timing, srv, flr *contender, rate float64) error {
 	var reached float64
 	latency := make(map[*contender]*load.Hist)
+	tm.slices = min(tm.slices, max(1, int(tm.duration/leastOpen)))
 	p := r.progress("open loop", tm.slices)
 	defer p.end()
 	for range tm.slices {
