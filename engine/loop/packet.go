@@ -110,10 +110,10 @@ func (l *Loop) NewPacket(size int) *Packet {
 	return p
 }
 
-// Grow returns p with room for size more bytes in B, or a larger packet in its place
-// that has p's B and nothing else of it.
+// Grow returns p, to whose B size bytes will be appended, or, where that would make a
+// small packet large, one of the pool that has p's B and nothing else of it.
 func (l *Loop) Grow(p *Packet, size int) *Packet {
-	if size += len(p.B); size <= cap(p.B) || size <= maxSpare/2 {
+	if size += len(p.B); !p.small || size <= cap(p.B) || size <= maxSpare/2 {
 		return p
 	}
 	q := NewPacket()

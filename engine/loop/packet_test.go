@@ -132,3 +132,23 @@ func TestPacketsOfALoop(t *testing.T) {
 	}
 	p.Release()
 }
+
+// A small packet that is to become large leaves its place to one of the pool.
+func TestGrow(t *testing.T) {
+	l := NewManual(1, epoch).At(0)
+	p := l.NewPacket(10)
+	p.B = append(p.B, "small"...)
+	if l.Grow(p, 100) != p {
+		t.Error("100 bytes more take another packet")
+	}
+	q := l.Grow(p, maxSpare)
+	if q == p || string(q.B) != "small" || len(l.spares) != 1 {
+		t.Errorf("the large packet has %q, and %d small ones are kept", q.B, len(l.spares))
+	}
+	if l.Grow(q, 10*maxSpare) != q {
+		t.Error("a large packet is changed for another")
+	}
+	if l.Release(q); len(l.spares) != 1 {
+		t.Error("the large packet is kept")
+	}
+}
